@@ -6,6 +6,7 @@
  * memory model, and builds outside the kernel too.
  */
 
+#include <linux/bits.h>
 #include <linux/cache.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
@@ -14,8 +15,9 @@
 
 #include "ehea_busmap.h"
 
-#define EHEA_BUSMAP_COUNT	(1U << (3 * EHEA_BUSMAP_LEVEL_BITS))
-#define EHEA_BUSMAP_MID_COUNT	(1U << (2 * EHEA_BUSMAP_LEVEL_BITS))
+/* Sections that the map, and a table of the middle level, have room for. */
+#define EHEA_BUSMAP_COUNT	BIT(3 * EHEA_BUSMAP_LEVEL_BITS)
+#define EHEA_BUSMAP_MID_COUNT	BIT(2 * EHEA_BUSMAP_LEVEL_BITS)
 
 /* In a map that is not sealed: the section is there, but has no number yet. */
 #define EHEA_BUSMAP_PRESENT	0
@@ -73,14 +75,15 @@ static u32 ehea_busmap_find(const struct ehea_busmap *map, u32 section,
 {
 	const struct ehea_busmap_leaf *leaf;
 	const struct ehea_busmap_mid *mid;
-	u64 bus;
+	bool found;
 
 	while (section < EHEA_BUSMAP_COUNT) {
 		mid = map->top[section / EHEA_BUSMAP_MID_COUNT];
 		leaf = mid->leaf[section / EHEA_BUSMAP_ENTRIES %
 				 EHEA_BUSMAP_ENTRIES];
-		bus = leaf->bus[section % EHEA_BUSMAP_ENTRIES];
-		if ((bus != EHEA_BUSMAP_HOLE) == present)
+		found = leaf->bus[section % EHEA_BUSMAP_ENTRIES] !=
+			EHEA_BUSMAP_HOLE;
+		if (found == present)
 			break;
 
 		if (mid == &ehea_busmap_no_mid)
@@ -183,20 +186,24 @@ static void ehea_busmap_prune(struct ehea_busmap *map,
 		ehea_busmap_prune_mid(map, n);
 }
 
-static void ehea_busmap_free(struct ehea_busmap *map)
+static void ehea_busmap_free_mid(struct ehea_busmap_mid *mid)
 {
-	struct ehea_busmap_mid *mid;
-	u32 i, j;
+	u32 i;
 
 	for (i = 0; i < EHEA_BUSMAP_ENTRIES; i++) {
-		mid = map->top[i];
-		if (mid == &ehea_busmap_no_mid)
-			continue;
-		for (j = 0; j < EHEA_BUSMAP_ENTRIES; j++) {
-			if (mid->leaf[j] != &ehea_busmap_no_leaf)
-				kfree(mid->leaf[j]);
-		}
-		kfree(mid);
+		if (mid->leaf[i] != &ehea_busmap_no_leaf)
+			kfree(mid->leaf[i]);
+	}
+	kfree(mid);
+}
+
+static void ehea_busmap_free(struct ehea_busmap *map)
+{
+	u32 i;
+
+	for (i = 0; i < EHEA_BUSMAP_ENTRIES; i++) {
+		if (map->top[i] != &ehea_busmap_no_mid)
+			ehea_busmap_free_mid(map->top[i]);
 	}
 	kfree(map);
 }

@@ -17,21 +17,22 @@
 #ifndef _EHEA_BUSMAP_H
 #define _EHEA_BUSMAP_H
 
+#include <linux/bits.h>
 #include <linux/compiler.h>
 #include <linux/refcount.h>
 #include <linux/types.h>
 
 /* The unit of the map; not the kernel's own unit of sparse memory. */
 #define EHEA_BUSMAP_SHIFT	24
-#define EHEA_BUSMAP_SIZE	(1ULL << EHEA_BUSMAP_SHIFT)
+#define EHEA_BUSMAP_SIZE	BIT_ULL(EHEA_BUSMAP_SHIFT)
 
 /* Three levels of 512 entries cover 51 bits, all that a ppc64 kernel uses. */
 #define EHEA_BUSMAP_LEVEL_BITS	9
-#define EHEA_BUSMAP_ENTRIES	(1U << EHEA_BUSMAP_LEVEL_BITS)
+#define EHEA_BUSMAP_ENTRIES	BIT(EHEA_BUSMAP_LEVEL_BITS)
 #define EHEA_BUSMAP_MID_SHIFT	(EHEA_BUSMAP_SHIFT + EHEA_BUSMAP_LEVEL_BITS)
 #define EHEA_BUSMAP_TOP_SHIFT	(EHEA_BUSMAP_MID_SHIFT + EHEA_BUSMAP_LEVEL_BITS)
 #define EHEA_BUSMAP_ADDR_BITS	(EHEA_BUSMAP_TOP_SHIFT + EHEA_BUSMAP_LEVEL_BITS)
-#define EHEA_BUSMAP_LIMIT	(1ULL << EHEA_BUSMAP_ADDR_BITS)
+#define EHEA_BUSMAP_LIMIT	BIT_ULL(EHEA_BUSMAP_ADDR_BITS)
 
 /* What a lookup answers for an address that the map does not cover. */
 #define EHEA_BUSMAP_HOLE	(~0ULL)
@@ -163,8 +164,6 @@ static inline u64 ehea_busmap_lookup_range(const struct ehea_busmap *map,
 
 	if (likely(real % EHEA_BUSMAP_SIZE + last < EHEA_BUSMAP_SIZE))
 		return bus;
-	if (bus == EHEA_BUSMAP_HOLE)
-		return EHEA_BUSMAP_HOLE;
 	if (ehea_busmap_lookup(map, real + last) != bus + last)
 		return EHEA_BUSMAP_HOLE;
 

@@ -7,9 +7,11 @@
 
 #include <linux/types.h>
 
-typedef struct {
+struct native_refcount {
 	unsigned int count;
-} refcount_t;
+};
+
+#define refcount_t	struct native_refcount
 
 static inline void refcount_set(refcount_t *ref, unsigned int n)
 {

@@ -8,7 +8,7 @@
 
 #include <linux/types.h>
 
-typedef unsigned int gfp_t;
+#define gfp_t	unsigned int
 
 #define GFP_KERNEL	0U
 
