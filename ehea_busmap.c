@@ -37,6 +37,11 @@ struct ehea_busmap_span {
 	u32 end;
 };
 
+static u32 ehea_busmap_leaf_index(u32 section)
+{
+	return section / EHEA_BUSMAP_ENTRIES % EHEA_BUSMAP_ENTRIES;
+}
+
 static struct ehea_busmap_mid **
 ehea_busmap_mid_slot(struct ehea_busmap *map, u32 section)
 {
@@ -48,8 +53,7 @@ ehea_busmap_leaf_slot(struct ehea_busmap *map, u32 section)
 {
 	struct ehea_busmap_mid *mid = *ehea_busmap_mid_slot(map, section);
 
-	section /= EHEA_BUSMAP_ENTRIES;
-	return &mid->leaf[section % EHEA_BUSMAP_ENTRIES];
+	return &mid->leaf[ehea_busmap_leaf_index(section)];
 }
 
 static u64 *ehea_busmap_entry(struct ehea_busmap *map, u32 section)
@@ -76,13 +80,13 @@ static u32 ehea_busmap_find(const struct ehea_busmap *map, u32 section,
 	const struct ehea_busmap_leaf *leaf;
 	const struct ehea_busmap_mid *mid;
 	bool found;
+	u64 bus;
 
 	while (section < EHEA_BUSMAP_COUNT) {
 		mid = map->top[section / EHEA_BUSMAP_MID_COUNT];
-		leaf = mid->leaf[section / EHEA_BUSMAP_ENTRIES %
-				 EHEA_BUSMAP_ENTRIES];
-		found = leaf->bus[section % EHEA_BUSMAP_ENTRIES] !=
-			EHEA_BUSMAP_HOLE;
+		leaf = mid->leaf[ehea_busmap_leaf_index(section)];
+		bus = leaf->bus[section % EHEA_BUSMAP_ENTRIES];
+		found = bus != EHEA_BUSMAP_HOLE;
 		if (found == present)
 			break;
 
