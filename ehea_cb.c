@@ -171,11 +171,11 @@ int ehea_status_to_errno(long status)
 	}
 }
 
-/* Do @pages hold @slots entries, and no more than any queue has? */
-static bool ehea_pages_hold(u32 pages, u64 slots, u32 entry_size)
+/* Do @pages hold that many entries, and are no more than any queue has? */
+static bool ehea_pages_hold(u32 pages, u32 entries, u32 entry_size)
 {
-	return pages && pages <= EHEA_MAX_QUEUE_PAGES && slots &&
-	       slots * entry_size <= (u64)pages * EHEA_PAGE_SIZE;
+	return pages && pages <= EHEA_MAX_QUEUE_PAGES && entries &&
+	       (u64)entries * entry_size <= (u64)pages * EHEA_PAGE_SIZE;
 }
 
 static bool ehea_epa_is_sane(u64 epa)
@@ -373,12 +373,13 @@ int ehea_parse_qp(const u64 *out, struct ehea_qp_attr *attr)
 		return -EPROTO;
 
 	for (i = 0; i < EHEA_QP_QUEUES; i++) {
-		u32 entries = attr->q[i].entries;
+		u64 slots = attr->q[i].entries + 1;
+		u64 bytes = (u64)attr->q[i].pages * EHEA_PAGE_SIZE;
 
+		/* No slot more than is used, or the ring would wrap late. */
 		if (exp[i] != attr->q[i].wqe_exp ||
-		    !ehea_entries_are_sane(i, entries) ||
-		    !ehea_pages_hold(attr->q[i].pages, entries + 1,
-				     EHEA_WQE_UNIT << exp[i]))
+		    !ehea_entries_are_sane(i, attr->q[i].entries) ||
+		    slots * (EHEA_WQE_UNIT << exp[i]) != bytes)
 			return -EPROTO;
 	}
 	return 0;

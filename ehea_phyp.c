@@ -582,21 +582,20 @@ int ehea_phyp_register_smr(struct ehea_hea *hea, u64 mr, u64 bus, u32 pd,
 	return ehea_mr_result(hea, &call, handle, lkey);
 }
 
-/* Firmware knows how many pages there are; so do we: it has to agree. */
-static int ehea_call_rpages(struct ehea_hea *hea, struct ehea_call *call,
-			    bool last)
+/* Firmware knows how many pages there are; so do we, and it has to agree. */
+static int ehea_rpages_errno(struct ehea_hea *hea, const struct ehea_call *call,
+			     long expected)
 {
-	long status = ehea_hcall(hea, call);
-
-	if (status == (last ? H_SUCCESS : H_PAGE_REGISTERED))
+	if (call->status == expected)
 		return 0;
-	if (status != H_SUCCESS && status != H_PAGE_REGISTERED)
+	if (call->status != H_SUCCESS && call->status != H_PAGE_REGISTERED)
 		return ehea_call_errno(hea, call);
 	dev_err_ratelimited(hea->dev, "%s: %#llx %s\n",
 			    ehea_call_name(call->opcode),
 			    call->in[EHEA_R(6)],
-			    last ? "wants more pages than it has" :
-				   "complete before its last page");
+			    expected == H_SUCCESS ?
+			    "wants more pages than it has" :
+			    "complete before its last page");
 	return -EPROTO;
 }
 
@@ -606,9 +605,11 @@ static int ehea_call_rpages(struct ehea_hea *hea, struct ehea_call *call,
  * @handle: EQ, CQ or QP
  * @queue: which queue of a QP; EHEA_SQ for EQs and CQs
  * @real: real address of 4 KiB
- * @last: is it the last page of this queue?
+ * @last: must this page complete an EQ or CQ?
  *
- * Pages are assigned in the order of the calls.
+ * Pages are assigned in the order of the calls. When firmware calls a QP,
+ * with its four queues, complete is not known, so @last is not for QPs; one
+ * with a page missing cannot be enabled.
  *
  * Context: process, sleeps.
  * Fact: Documentation/hea-interface.rst section 3.4.
@@ -628,7 +629,9 @@ int ehea_phyp_register_queue_page(struct ehea_hea *hea, u64 handle,
 		return err;
 	call.in[EHEA_R(7)] = real;
 	call.in[EHEA_R(8)] = 1;
-	return ehea_call_rpages(hea, &call, last);
+	if (ehea_hcall(hea, &call) == H_PAGE_REGISTERED && !last)
+		return 0;
+	return ehea_rpages_errno(hea, &call, H_SUCCESS);
 }
 
 /**
@@ -666,7 +669,9 @@ int ehea_phyp_register_mr_pages(struct ehea_hea *hea, u64 handle,
 	/* A single page is passed itself, not in a list. */
 	call.in[EHEA_R(7)] = count == 1 ? be64_to_cpu(list[0]) : real;
 	call.in[EHEA_R(8)] = count;
-	return ehea_call_rpages(hea, &call, last);
+	ehea_hcall(hea, &call);
+	return ehea_rpages_errno(hea, &call,
+				 last ? H_SUCCESS : H_PAGE_REGISTERED);
 }
 
 /**
