@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""How cases run: which CPUs and kernels, one guest each, verdict at the end.
+
+A case asks for the fixture "lab" and boots what it needs:
+
+    @pytest.mark.on("power7", "power9", "power9-debug")
+    def test_something_holds(lab):
+        guest = lab.boot(adapters(ports=2))
+
+The mark lists CPU and kernel pairs; without it the case runs on power9 with
+the plain kernel. "serial" marks cases whose timing another guest would spoil.
+"""
+
+import contextlib
+import fcntl
+import os
+import re
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "lab"))
+sys.dont_write_bytecode = True
+
+# pylint: disable=wrong-import-position
+from ehealab import verdict                         # noqa: E402
+from ehealab.guest import Guest, Spec               # noqa: E402
+
+OUT = HERE.parents[1] / "out" / "check"
+RUN_DIR = "EHEA_LAB_RUN"
+DEFAULT = ("power9",)
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("lab")
+    group.addoption("--cpu", choices=("power7", "power8", "power9"),
+                    help="run every case on this CPU only")
+    group.addoption("--kernel", choices=("plain", "debug", "7.2"),
+                    help="run every case with this kernel only")
+    group.addoption("--keep-logs", action="store_true",
+                    help="keep the logs of cases that passed, too")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "on(*pairs): CPU[-kernel] pairs")
+    config.addinivalue_line("markers", "serial: runs with no other guest")
+    if not hasattr(config, "workerinput") and RUN_DIR not in os.environ:
+        os.environ[RUN_DIR] = tempfile.mkdtemp(prefix="ehea-run-")
+    config.case_results = {}
+
+
+def _pairs(metafunc):
+    mark = metafunc.definition.get_closest_marker("on")
+    pairs = [tuple(p.split("-", 1)) if "-" in p else (p, "plain")
+             for p in (mark.args if mark else DEFAULT)]
+    cpu = metafunc.config.getoption("--cpu")
+    kernel = metafunc.config.getoption("--kernel")
+    if cpu:
+        pairs = [(cpu, k) for _, k in pairs]
+    if kernel:
+        pairs = [(c, kernel) for c, _ in pairs]
+    return list(dict.fromkeys(pairs))
+
+
+def pytest_generate_tests(metafunc):
+    if "platform" in metafunc.fixturenames:
+        pairs = _pairs(metafunc)
+        names = [c if k == "plain" else f"{c}-{k}" for c, k in pairs]
+        metafunc.parametrize("platform", pairs, ids=names)
+
+
+def pytest_collection_modifyitems(items):
+    # long waits for the whole machine come last
+    items.sort(key=lambda item: item.get_closest_marker("serial") is not None)
+
+
+# Results
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    outcome = yield
+    setattr(item, f"report_{outcome.get_result().when}", outcome.get_result())
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_logreport(report):
+    RESULTS.add(report)
+
+
+class Results:
+    """One result per case: failed if any phase of it did."""
+
+    def __init__(self):
+        self.passed, self.failed = set(), set()
+
+    def add(self, report):
+        """Count one phase of one case."""
+        if report.failed:
+            self.failed.add(report.nodeid)
+        elif report.when == "call" and report.passed:
+            self.passed.add(report.nodeid)
+
+    def line(self):
+        """The last line of a run."""
+        return f"{len(self.passed - self.failed)} passed, " \
+               f"{len(self.failed)} failed"
+
+
+RESULTS = Results()
+
+
+def pytest_report_teststatus(report):
+    if report.when == "call" and report.passed:
+        return "passed", ".", f"PASSED ({report.duration:.1f} s)"
+    return None
+
+
+def pytest_sessionfinish(session, exitstatus):
+    if not hasattr(session.config, "workerinput") and exitstatus == 0 and \
+       not RESULTS.passed and not session.config.option.collectonly:
+        session.exitstatus = 5
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config):
+    if not hasattr(config, "workerinput") and \
+       not config.option.collectonly:
+        sys.stdout.flush()
+        print(RESULTS.line(), flush=True)
+
+
+# Taking turns
+
+
+@contextlib.contextmanager
+def _turn(serial):
+    """Cases share the machine; a serial one has it alone.
+
+    Everyone passes the gate first, so that a waiting serial case is next."""
+    run = Path(os.environ[RUN_DIR])
+    with open(run / "gate", "w") as gate, open(run / "machine", "w") as lock:
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        fcntl.flock(lock, fcntl.LOCK_EX if serial else fcntl.LOCK_SH)
+        fcntl.flock(gate, fcntl.LOCK_UN)
+        yield
+
+
+class Lab:
+    """Boots the guests of one case, and judges them at its end."""
+
+    def __init__(self, cpu, kernel, name):
+        self.cpu, self.kernel, self.name = cpu, kernel, name
+        self.guests = []
+
+    def boot(self, adapters=None, **fields):
+        """Boot a guest; fields are those of Spec."""
+        fields = {"cpu": self.cpu, "kernel": self.kernel, **fields}
+        guest = Guest(Spec(adapters=adapters or [], **fields), self.name)
+        self.guests.append(guest)
+        return guest.start()
+
+    def judge(self):
+        """The verdict on all guests, as lines."""
+        out = []
+        for guest in self.guests:
+            try:
+                out += verdict.check(guest)
+            except Exception as err:    # the machine may be in any state
+                out.append(f"no verdict: {err}")
+        return out
+
+    def end(self, failed, keep):
+        """Close the guests; keep the logs of failed ones."""
+        for n, guest in enumerate(self.guests):
+            guest.close()
+            if failed or keep:
+                guest.save_logs(OUT / self.name / (str(n) if n else ""))
+            else:
+                guest.discard_logs()
+
+
+def _case_name(nodeid):
+    return re.sub(r"[^\w.-]+", "_", nodeid.split("/")[-1]).strip("_")
+
+
+@pytest.fixture
+def lab(request, platform):
+    """The lab of one case."""
+    item = request.node
+    case = Lab(*platform, _case_name(item.nodeid))
+    with _turn(item.get_closest_marker("serial") is not None):
+        began = time.monotonic()
+        yield case
+        body_failed = not getattr(item, "report_call", None) or \
+            item.report_call.failed
+        bad = case.judge()
+        case.end(body_failed or bad,
+                 request.config.getoption("--keep-logs"))
+    if bad:
+        text = f"verdict after {time.monotonic() - began:.1f} s, logs in " \
+               f"out/check/{case.name}:\n  " + "\n  ".join(bad[:40])
+        if body_failed:
+            print(text)
+        else:
+            pytest.fail(text, pytrace=False)
