@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Makefile of the IBM eHEA driver: read by kbuild, and the entry out of tree
+# (make help).
+
+obj-$(CONFIG_EHEA) := ehea.o
+
+ehea-y := ehea_main.o
+ehea-y += ehea_netdev.o
+ehea-y += ehea_tx.o
+ehea-y += ehea_rx.o
+ehea-y += ehea_mem.o
+ehea-y += ehea_qmr.o
+ehea-y += ehea_busmap.o
+ehea-y += ehea_phyp.o
+ehea-y += ehea_cb.o
+ehea-y += ehea_ethtool.o
+
+obj-$(CONFIG_EHEA_KUNIT_TEST) += tests/kunit/
+
+# ehea_trace.h is included by path when the tracepoints are instantiated.
+CFLAGS_ehea_phyp.o := -I$(src)
+
+ifeq ($(KERNELRELEASE),)
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+LAB := tests/lab/lab
+
+KBUILD := $(MAKE) -C $(KDIR) M=$(CURDIR) CONFIG_EHEA=m
+
+modules:
+	$(KBUILD) modules
+
+install: modules
+	$(KBUILD) modules_install
+	depmod -a
+
+clean:
+	$(KBUILD) clean
+
+demo:
+	$(LAB) demo
+
+check:
+	$(LAB) check $(if $(K),-k '$(K)') $(if $(CPU),--cpu $(CPU)) \
+		$(if $(KERNEL),--kernel $(KERNEL))
+
+shell:
+	$(LAB) shell
+
+bench:
+	$(LAB) bench
+
+lint:
+	tests/static/lint
+
+help:
+	@echo 'On a POWER LPAR, or with ARCH and CROSS_COMPILE for one:'
+	@echo '  make           build ehea.ko against KDIR=$(KDIR)'
+	@echo '  make install   install it for that kernel'
+	@echo '  make clean     remove what make built'
+	@echo 'Anywhere, in a guest with a virtual HEA (Debian 12; builds what it'
+	@echo 'needs in ~/.cache/ehea-lab at the first run):'
+	@echo '  make demo      load the driver, pass traffic, add and remove memory'
+	@echo '  make check     all cases; K=PATTERN, CPU=power7|power8|power9,'
+	@echo '                 KERNEL=plain|debug choose some'
+	@echo '  make shell     a guest with the driver at hand'
+	@echo '  make bench     measurements'
+	@echo '  make lint      static checks'
+	@echo '  tests/lab/lab --help   more of the lab'
+
+.PHONY: modules install clean demo check shell bench lint help
+.DEFAULT_GOAL := modules
+
+endif

@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Archives for the guest's initial root file system."""
+
+
+def pack(job, root, target):
+    """Pack a directory tree, owned by root, into a compressed archive."""
+    script = ('cd "$1" && find . -print0 | LC_ALL=C sort -z | '
+              'cpio --null --quiet -o -H newc -R 0:0 --reproducible | '
+              'gzip -1n > "$2"')
+    job.run("packing", ["bash", "-o", "pipefail", "-c", script, "pack", root,
+                        target])

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""QEMU with the virtual HEA.
+
+The model lives in tests/hea and is laid over a copy of QEMU's source:
+
+  spapr_hea.h             include/hw/ppc/
+  spapr_hea*.c, *_int.h   hw/net/
+  *-test.c                tests/qtest/
+  *.patch                 applied with -p1, in the order of their names
+
+A file of the tree is only written when its content changes, so that ninja
+rebuilds what depends on it and nothing else.
+"""
+
+import shutil
+from pathlib import Path
+
+from . import cache, sources
+from .apt import STABLE, PrivateApt, require
+from .run import LabError, jobs
+
+HEA = cache.CHECKOUT / "tests" / "hea"
+TARGET = "qemu-system-ppc64"
+TOOLS = ("gcc", "ninja-build", "meson", "libglib2.0-dev", "libpixman-1-dev",
+         "libslirp-dev", "libfdt-dev", "libcap-ng-dev", "libattr1-dev",
+         "flex", "bison", "pkg-config", "patch", "make")
+CONFIGURE = ("--target-list=ppc64-softmmu", "--without-default-features",
+             "--enable-tcg", "--enable-fdt=system", "--enable-slirp",
+             "--enable-virtfs", "--enable-attr", "--enable-cap-ng",
+             "--disable-werror", "--disable-docs", "--disable-tools",
+             "--disable-guest-agent")
+
+
+def firmware(job, work, out):
+    """Unpack the guest firmware, which QEMU's source package leaves out."""
+    root, number = PrivateApt().binary(job, "qemu-system-data", STABLE, work)
+    (out / "pc-bios").mkdir()
+    for name in ("slof.bin", "vof.bin"):
+        shutil.copy(next(root.glob(f"usr/share/**/{name}")), out / "pc-bios")
+    shutil.rmtree(root)
+    (out / "VERSION").write_text(number, encoding="utf-8")
+
+
+FIRMWARE = cache.Recipe("qemu-firmware", firmware, lambda: ["1", STABLE])
+
+
+def model_files():
+    """Return the files that make up the model, in a fixed order."""
+    return sorted(p for p in HEA.glob("*") if p.suffix in
+                  (".c", ".h", ".patch")) if HEA.is_dir() else []
+
+
+def place(path):
+    """Return where a file of the model belongs in QEMU's tree."""
+    if path.name.endswith("-test.c"):
+        return Path("tests/qtest") / path.name
+    if path.name == "spapr_hea.h":
+        return Path("include/hw/ppc") / path.name
+    return Path("hw/net") / path.name
+
+
+def touched(patch):
+    """List the files of QEMU that a patch changes."""
+    return [line.split()[1].split("/", 1)[1] for line in
+            patch.read_text(encoding="utf-8").splitlines()
+            if line.startswith("--- a/")]
+
+
+def overlay(job, pristine, work):
+    """Compute in work/over what the model changes in the tree."""
+    over = work / "over"
+    shutil.rmtree(over, ignore_errors=True)
+    over.mkdir()
+    patches = [p for p in model_files() if p.suffix == ".patch"]
+    for name in sorted({n for p in patches for n in touched(p)}):
+        (over / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(pristine / name, over / name)
+    for patch in patches:
+        job.run(f"applying {patch.name}", [
+            "patch", "-p1", "-s", "--no-backup-if-mismatch", "-d", over,
+            "-i", patch])
+    for path in model_files():
+        if path.suffix != ".patch":
+            target = over / place(path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+    return over
+
+
+def sync(pristine, over, tree):
+    """Bring the overlay into the tree, and undo what an older one left."""
+    record = tree / ".overlay"
+    old = set(record.read_text(encoding="utf-8").split()) \
+        if record.exists() else set()
+    new = {str(p.relative_to(over)) for p in over.rglob("*") if p.is_file()}
+    record.write_text("\n".join(sorted(old | new)), encoding="utf-8")
+    for name in sorted(old | new):
+        source = over / name if name in new else pristine / name
+        target = tree / name
+        if not source.exists():
+            target.unlink(missing_ok=True)
+        elif not target.exists() or \
+                target.read_bytes() != source.read_bytes():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            # The tree shares its files with the pristine one: replace.
+            target.unlink(missing_ok=True)
+            shutil.copyfile(source, target)
+    record.write_text("\n".join(sorted(new)), encoding="utf-8")
+
+
+def build_qemu(job, work, out):
+    """Build bin/qemu-system-ppc64, pc-bios/ and the model's own tests."""
+    require(*TOOLS)
+    pristine, _ = sources.get("qemu")
+    tree, objects = work / "tree", work / "build"
+    if not (work / "copied").exists():
+        shutil.rmtree(tree, ignore_errors=True)
+        job.run("copying the source", ["cp", "-al", pristine, tree])
+        (work / "copied").touch()
+    sync(pristine, overlay(job, pristine, work), tree)
+    if not (objects / "build.ninja").exists():
+        shutil.rmtree(objects, ignore_errors=True)
+        objects.mkdir()
+        job.run("configuring", [tree / "configure", *CONFIGURE], cwd=objects)
+    tests = [f"tests/qtest/{p.stem}" for p in model_files()
+             if p.name.endswith("-test.c")]
+    job.run("compiling", ["ninja", f"-j{jobs()}", TARGET, *tests],
+            cwd=objects)
+    (out / "bin").mkdir()
+    for binary in [TARGET, *tests]:
+        job.run("stripping", ["strip", "-o", out / "bin" / Path(binary).name,
+                              objects / binary])
+    shutil.copytree(cache.get(FIRMWARE) / "pc-bios", out / "pc-bios")
+    (out / "build").symlink_to(objects)
+    if not (out / "bin" / TARGET).exists():
+        raise LabError("qemu: nothing was built")
+
+
+QEMU = cache.Recipe("qemu", build_qemu,
+                    lambda: [sources.get("qemu")[1], *CONFIGURE],
+                    lambda: ["1", *model_files()], space=2 << 30, keep=4)
+
+RECIPES = {r.name: r for r in (FIRMWARE, QEMU)}
