@@ -1,0 +1,563 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Host Ethernet Adapter (HEA): types that the whole driver shares.
+ *
+ * Locks, outermost first:
+ *   hotplug locks of the memory core, held around the memory notifier
+ *   RTNL			a port's configuration, opening and closing it
+ *   adapter->port_lock		adapter->ports
+ *   ehea_mem's mutex		MRs, views and which channels have them; taken
+ *				by the work item that a memory notifier waits
+ *				for, so nothing above it is taken inside
+ *   Tx queue lock		a send queue's producer side
+ *   ehea_rq.lock		a receive queue's producer side
+ */
+#ifndef EHEA_H
+#define EHEA_H
+
+#include <linux/cpumask.h>
+#include <linux/if_vlan.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/netdevice.h>
+#include <linux/platform_device.h>
+#include <linux/u64_stats_sync.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#include "ehea_busmap.h"
+#include "ehea_hw.h"
+#include "ehea_phyp.h"
+#include "ehea_qmr.h"
+
+#define EHEA_DRV_NAME	"ehea"
+
+/* What drmgr reads in "capabilities": DLPAR of ports, memory add, remove. */
+#define EHEA_CAPABILITIES	7
+
+/* Any number will do, as long as MR, SMR and QP agree. */
+#define EHEA_PD			0x48454100
+
+/* Ring sizes, 2^n - 1. RQ3 is filled only while the MTU asks for it. */
+#define EHEA_DEF_ENTRIES_SQ	1023
+#define EHEA_DEF_ENTRIES_RQ1	4095
+#define EHEA_DEF_ENTRIES_RQ2	1023
+#define EHEA_DEF_ENTRIES_RQ3	511
+
+/* Frames and their buffers. A receive buffer also takes a tag and the FCS. */
+#define EHEA_FRAME_OVERHEAD	(ETH_HLEN + VLAN_HLEN + ETH_FCS_LEN)
+#define EHEA_RQ3_FRAME_MAX	9022	/* largest that the adapter takes */
+#define EHEA_MAX_MTU		(EHEA_RQ3_FRAME_MAX - EHEA_FRAME_OVERHEAD)
+
+/* Buffers per send queue for frames whose memory the MR does not cover. */
+#define EHEA_TX_BOUNCES		2
+#define EHEA_TX_BOUNCE_SIZE	SZ_64K
+
+struct ehea_adapter;
+struct ehea_port;
+struct page_pool;
+
+/**
+ * struct ehea_region - an MR with the map that it was registered from
+ * @node: in &ehea_adapter.regions, newest first
+ * @mr: memory region
+ * @map: where in it a real address is
+ * @views: number of &struct ehea_view that use it
+ */
+struct ehea_region {
+	struct list_head node;
+	struct ehea_mr mr;
+	struct ehea_busmap *map;
+	unsigned int views;
+};
+
+/**
+ * struct ehea_view - how one channel reaches memory: a map and its keys
+ * @map: of @region; read together with the keys, so they always match
+ * @send_lkey: key for descriptors of the SQ
+ * @recv_lkey: key for descriptors of RQ2 and RQ3
+ * @region: what the keys belong to
+ * @send_smr: SMR behind @send_lkey
+ * @recv_smr: SMR behind @recv_lkey
+ * @node: in &ehea_channel.old_views once replaced
+ * @sq_mark: WQEs posted to the SQ when the view was replaced
+ * @rq_mark: WQEs posted to RQ2 and RQ3 by then
+ */
+struct ehea_view {
+	const struct ehea_busmap *map;
+	__be32 send_lkey;
+	__be32 recv_lkey;
+	struct ehea_region *region;
+	struct ehea_smr send_smr;
+	struct ehea_smr recv_smr;
+	struct list_head node;
+	u32 sq_mark;
+	u32 rq_mark[2];
+};
+
+/* Counters of a send queue's completion side. */
+struct ehea_tx_stats {
+	struct u64_stats_sync syncp;
+	u64_stats_t packets;		/* on the wire: segments count */
+	u64_stats_t bytes;		/* with tags, without padding and FCS */
+	u64_stats_t csum;		/* checksums left to the adapter */
+	u64_stats_t gso_packets;	/* skbs that were segmented */
+	u64_stats_t gso_wire_packets;
+	u64_stats_t wake;
+	u64_stats_t errors;		/* completions with an error */
+	u64_stats_t bad_cqe;		/* completions that make no sense */
+};
+
+/* Counters of a send queue's producer side; all of them rare. */
+struct ehea_xmit_stats {
+	struct u64_stats_sync syncp;
+	u64_stats_t stop;
+	u64_stats_t linearized;		/* copied: too many pieces */
+	u64_stats_t mr_miss;		/* copied: memory not in the MR */
+	u64_stats_t dropped;
+};
+
+/* Counters of a channel's receive side. */
+struct ehea_rx_stats {
+	struct u64_stats_sync syncp;
+	u64_stats_t packets;
+	u64_stats_t bytes;		/* with tags, without FCS */
+	u64_stats_t inlined;		/* frames that came in RQ1 */
+	u64_stats_t csum_complete;
+	u64_stats_t csum_unnecessary;
+	u64_stats_t csum_none;
+	u64_stats_t fcs_errors;
+	u64_stats_t csum_errors;	/* delivered, for the stack to judge */
+	u64_stats_t other_errors;
+	u64_stats_t bad_cqe;		/* completions that make no sense */
+	u64_stats_t dropped;		/* frames lost: no memory for an skb */
+	u64_stats_t alloc_fail;		/* no memory for an skb or a buffer */
+	u64_stats_t mr_miss;		/* pages passed over: not in the MR */
+	u64_stats_t copied;		/* frames copied to keep the buffer */
+};
+
+/* A queue's counters outlive it: down, up and reset lose nothing. */
+struct ehea_queue_stats {
+	struct ehea_tx_stats tx ____cacheline_aligned_in_smp;
+	struct ehea_xmit_stats xmit;
+	struct ehea_rx_stats rx ____cacheline_aligned_in_smp;
+};
+
+/**
+ * struct ehea_tx_group - send WQEs that complete together
+ * @head: &ehea_tx.head behind the last of them, which is signalled
+ * @skb_head: &ehea_tx.skb_head behind the last frame that they hold on to
+ * @packets: frames on the wire
+ * @bytes: their bytes with tags, without padding and FCS; reported to BQL
+ * @csum: checksums left to the adapter
+ * @gso: skbs that the adapter segments
+ * @gso_wire: segments of these
+ * @bounces: bitmap of bounce buffers in use
+ * @held: some of them point into an skb or a bounce buffer
+ *
+ * A signalled WQE's wr_id is the index of its group, so what a completion
+ * costs does not depend on how many frames it stands for.
+ */
+struct ehea_tx_group {
+	u32 head;
+	u32 skb_head;
+	u32 packets;
+	u32 bytes;
+	u32 csum;
+	u32 gso;
+	u32 gso_wire;
+	u8 bounces;
+	bool held;
+};
+
+/**
+ * struct ehea_tx - send queue
+ * @wqe: the ring
+ * @skb: frames that posted WQEs point into
+ * @group: groups of WQEs; the one at @group_head is being filled
+ * @mask: slots - 1, of the ring and of both arrays
+ * @entries: most WQEs that may be posted
+ * @lazy_max: WQEs that hold nothing and may be posted unsignalled in a row
+ * @head: WQEs written; free running like the other positions, and written
+ *	under the Tx queue lock like all up to @lazy_since
+ * @rung: WQEs that the adapter was told of
+ * @closed: WQEs up to the last signalled one
+ * @skb_head: frames put into @skb
+ * @group_head: groups closed
+ * @lazy_since: jiffies when the first WQE after @closed was posted
+ * @tail: WQEs completed; written by NAPI only, like all down to @unacked
+ * @group_tail: groups completed
+ * @skb_tail: frames freed
+ * @unacked: CQEs not yet given back
+ * @ack_batch: CQEs to give back at once
+ * @bounce_busy: bitmap of @bounce in use
+ * @bounce: buffers known to be in the MR
+ */
+struct ehea_tx {
+	struct ehea_swqe *wqe;
+	struct sk_buff **skb;
+	struct ehea_tx_group *group;
+	u32 mask;
+	u32 entries;
+	u32 lazy_max;
+	u32 head;
+	u32 rung;
+	u32 closed;
+	u32 skb_head;
+	u32 group_head;
+	unsigned long lazy_since;
+
+	u32 tail ____cacheline_aligned_in_smp;
+	u32 group_tail;
+	u32 skb_tail;
+	u32 unacked;
+	u32 ack_batch;
+	unsigned long bounce_busy;
+	void *bounce[EHEA_TX_BOUNCES];
+};
+
+/**
+ * struct ehea_rq - receive queue with buffers: RQ2 or RQ3
+ * @wqe: the ring
+ * @buf: buffer per slot, NULL when the slot is not posted
+ * @pool: where pages come from
+ * @frag: next unused buffer of the page at hand
+ * @left: unused buffers of that page
+ * @recycle: buffers to be posted again, chained through their headroom
+ * @reg: doorbell
+ * @mask: slots - 1
+ * @want: WQEs to keep posted; 0 leaves the queue empty
+ * @batch: WQEs worth a doorbell
+ * @head: WQEs posted, free running
+ * @free: WQEs that may be posted: @want less those posted
+ * @frags: buffers per page
+ * @truesize: bytes of a buffer with its headroom and skb_shared_info
+ * @frame_max: bytes of a buffer that the adapter may write
+ * @lean: buffers are hard to get, so frames are copied out of them
+ * @lock: excludes posting from re-keying; protects all above but @buf, whose
+ *	entries NAPI takes out without it
+ */
+struct ehea_rq {
+	struct ehea_rwqe *wqe;
+	void **buf;
+	struct page_pool *pool;
+	void *frag;
+	u32 left;
+	void *recycle;
+	u32 reg;
+	u32 mask;
+	u32 want;
+	u32 batch;
+	u32 head;
+	u32 free;
+	u32 frags;
+	u32 truesize;
+	u32 frame_max;
+	bool lean;
+	spinlock_t lock;	/* excludes posting from re-keying */
+};
+
+/**
+ * struct ehea_channel - a QP with its CQs, EQ, interrupt and NAPI
+ * @napi: polls send and receive completions
+ * @netdev: the port's
+ * @port: the port's
+ * @view: how memory is reached; NULL while there is no MR. Written under
+ *	ehea_mem's mutex
+ * @stats: of the queue index, owned by the port
+ * @txq: the stack's queue
+ * @tx: send side
+ * @rq: RQ2 and RQ3
+ * @rq1_owed: slots of RQ1 not yet given back
+ * @rq1_batch: slots of RQ1 to give back at once
+ * @rx_bad: receive completions that made no sense
+ * @turning: a replaced view is still in use by posted WQEs
+ * @qp: queue pair
+ * @send_cq: send completions
+ * @recv_cq: event arming of receive completions
+ * @eq: interrupt
+ * @irq: Linux interrupt number of @eq
+ * @irq_name: as /proc/interrupts shows it
+ * @index: queue number
+ * @refill: posts receive buffers when memory comes back
+ * @node: in &ehea_adapter.channels; ehea_mem's mutex, likewise:
+ * @old_views: &struct ehea_view that posted WQEs may still use
+ * @running: the QP may be paused and resumed
+ * @stuck: abandoned by a memory change, waiting for the port's reset
+ */
+struct ehea_channel {
+	struct napi_struct napi;
+	struct net_device *netdev;
+	struct ehea_port *port;
+	struct ehea_view __rcu *view;
+	struct ehea_queue_stats *stats;
+	struct netdev_queue *txq;
+	struct ehea_tx tx;
+	struct ehea_rq rq[2] ____cacheline_aligned_in_smp;
+	u32 rq1_owed;
+	u32 rq1_batch;
+	u32 rx_bad;
+	bool turning;
+
+	/* Slow path fields follow */
+	struct ehea_qp qp;
+	struct ehea_cq send_cq;
+	struct ehea_cq recv_cq;
+	struct ehea_eq eq;
+	unsigned int irq;
+	char irq_name[IFNAMSIZ + 16];
+	unsigned int index;
+	struct timer_list refill;
+	struct list_head node;
+	struct list_head old_views;
+	bool running;
+	bool stuck;
+};
+
+/**
+ * struct ehea_config - what an administrator chooses for a port's queues
+ * @channels: number of QPs
+ * @entries: ring sizes by queue, each 2^n - 1
+ */
+struct ehea_config {
+	unsigned int channels;
+	u32 entries[EHEA_QP_QUEUES];
+};
+
+/**
+ * struct ehea_channels - the channels of an open port
+ * @rcu: readers of statistics may look at a set that was just replaced
+ * @port: port
+ * @count: number of @ch
+ * @aff_eq: affiliated (error) events of the QPs
+ * @aff_irq: Linux interrupt number of @aff_eq
+ * @aff_name: as /proc/interrupts shows it
+ * @ch: the channels
+ */
+struct ehea_channels {
+	struct rcu_head rcu;
+	struct ehea_port *port;
+	unsigned int count;
+	struct ehea_eq aff_eq;
+	unsigned int aff_irq;
+	char aff_name[IFNAMSIZ + 16];
+	struct ehea_channel *ch[EHEA_MAX_QPS];
+};
+
+enum ehea_port_flag {
+	EHEA_PORT_LINK_UP,		/* logical port, by firmware */
+	EHEA_PORT_EXT_UP,		/* external switch port */
+	EHEA_PORT_PROP_CARRIER,		/* carrier follows the external port */
+	EHEA_PORT_NO_MR,		/* no MR: carrier is held down */
+	EHEA_PORT_GONE,			/* no new resets */
+};
+
+/**
+ * struct ehea_port - logical port
+ * @netdev: its network device
+ * @adapter: its adapter
+ * @pdev: its device in sysfs
+ * @id: logical port number
+ * @flags: &enum ehea_port_flag, by atomic bit operations
+ * @max_channels: default QPs of the port, checked
+ * @config: queues of the next open; RTNL
+ * @channels: queues of the open port; written under RTNL, RCU for readers
+ * @rx_control: receive control that firmware was given; RTNL
+ * @jumbo: firmware lets frames be larger than 1518 bytes
+ * @promisc: the unicast default QP is set; RTNL
+ * @allmulti: the all-multicast filter is set; RTNL
+ * @mc_list: multicast addresses that firmware passes to us; RTNL
+ * @bc_mac: MAC that the broadcast filters were registered with; RTNL
+ * @bc_registered: they are; RTNL
+ * @vlans: VLAN ids to be received; RTNL
+ * @rx_mode_work: applies the receive filters where the core cannot sleep
+ * @reset_work: closes and opens the queues again
+ * @reset_delay: back-off between resets, jiffies
+ * @last_reset: jiffies
+ * @resets: how often
+ * @speed: enum ehea_speed, as last reported
+ * @stats_work: reads @hw_stats while the port is open
+ * @stats_period: how often, jiffies
+ * @hw_lock: protects @hw_stats
+ * @hw_stats: CB2 as last read
+ * @msg_enable: message level
+ * @affinity: of the queues' interrupts, kept while the port is down; RTNL
+ * @stats: of the queues, by index
+ */
+struct ehea_port {
+	struct net_device *netdev;
+	struct ehea_adapter *adapter;
+	struct platform_device *pdev;
+	u16 id;
+	unsigned long flags;
+	unsigned int max_channels;
+	struct ehea_config config;
+	struct ehea_channels __rcu *channels;
+	u64 rx_control;
+	bool jumbo;
+	bool promisc;
+	bool allmulti;
+	struct list_head mc_list;
+	u8 bc_mac[ETH_ALEN];
+	bool bc_registered;
+	unsigned long vlans[BITS_TO_LONGS(VLAN_N_VID)];
+	struct work_struct rx_mode_work;
+	struct delayed_work reset_work;
+	unsigned long reset_delay;
+	unsigned long last_reset;
+	atomic_t resets;
+	u32 speed;
+	struct delayed_work stats_work;
+	unsigned long stats_period;
+	spinlock_t hw_lock;		/* protects hw_stats */
+	u64 hw_stats[EHEA_CB2_COUNTERS];
+	u32 msg_enable;
+	struct cpumask affinity[EHEA_MAX_QPS];
+	struct ehea_queue_stats stats[EHEA_MAX_QPS];
+};
+
+/**
+ * struct ehea_mem_stats - what memory changes cost an adapter
+ * @registrations: MRs registered
+ * @failures: registrations that firmware refused
+ * @quiesced: changes for which the ports had to be stopped
+ * @blocks: memory blocks that came or went
+ * @page_calls: page registration calls of the last MR
+ * @duration_us: of the last change
+ */
+struct ehea_mem_stats {
+	u64 registrations;
+	u64 failures;
+	u64 quiesced;
+	u64 blocks;
+	u64 page_calls;
+	u64 duration_us;
+};
+
+/**
+ * struct ehea_adapter - logical HEA
+ * @pdev: its device
+ * @hea: for hypervisor calls
+ * @attr: what H_QUERY_HEA told, checked
+ * @neq: notification events
+ * @neq_irq: Linux interrupt number of @neq
+ * @neq_work: reads @neq
+ * @port_lock: protects @ports against removal
+ * @ports: &struct ehea_port by logical port number
+ * @node: in ehea_mem's list; ehea_mem's mutex, likewise:
+ * @regions: &struct ehea_region, newest first; the first is current
+ * @channels: &struct ehea_channel that have a view or wait for one
+ * @no_mr: firmware gave none; the channels are paused
+ * @mem_stats: for ethtool and debugfs
+ * @debugfs: directory
+ */
+struct ehea_adapter {
+	struct platform_device *pdev;
+	struct ehea_hea hea;
+	struct ehea_hea_attr attr;
+	struct ehea_eq neq;
+	unsigned int neq_irq;
+	struct work_struct neq_work;
+	struct mutex port_lock;		/* protects @ports against removal */
+	struct xarray ports;
+	struct list_head node;
+	struct list_head regions;
+	struct list_head channels;
+	bool no_mr;
+	struct ehea_mem_stats mem_stats;
+	struct dentry *debugfs;
+};
+
+/* ehea_mem.c */
+int ehea_mem_init(void);
+void ehea_mem_exit(void);
+int ehea_mem_add_adapter(struct ehea_adapter *adapter);
+void ehea_mem_remove_adapter(struct ehea_adapter *adapter);
+int ehea_mem_attach(struct ehea_channel *ch);
+int ehea_mem_start(struct ehea_channel *ch);
+void ehea_mem_stop(struct ehea_channel *ch);
+int ehea_mem_detach(struct ehea_channel *ch);
+void ehea_mem_turned(struct ehea_channel *ch);
+
+/* ehea_region.c; all under ehea_mem's mutex */
+int ehea_region_init(struct ehea_adapter *adapter, struct ehea_busmap *map);
+void ehea_region_exit(struct ehea_adapter *adapter);
+int ehea_region_update(struct ehea_adapter *adapter, struct ehea_busmap *map);
+int ehea_region_withdraw(struct ehea_adapter *adapter);
+void ehea_region_reap(struct ehea_adapter *adapter);
+int ehea_region_attach(struct ehea_channel *ch);
+void ehea_region_detach(struct ehea_channel *ch);
+
+/* ehea_tx.c */
+int ehea_tx_create(struct ehea_channel *ch);
+int ehea_tx_prepare(struct ehea_channel *ch);
+void ehea_tx_destroy(struct ehea_channel *ch);
+void ehea_tx_clean(struct ehea_channel *ch, int budget);
+bool ehea_tx_pending(const struct ehea_channel *ch);
+void ehea_tx_mark(struct ehea_channel *ch, struct ehea_view *view);
+bool ehea_tx_turned(const struct ehea_channel *ch,
+		    const struct ehea_view *view);
+netdev_tx_t ehea_start_xmit(struct sk_buff *skb, struct net_device *netdev);
+netdev_features_t ehea_features_check(struct sk_buff *skb,
+				      struct net_device *netdev,
+				      netdev_features_t features);
+
+/* ehea_rx.c */
+int ehea_rx_create(struct ehea_channel *ch);
+void ehea_rx_fill(struct ehea_channel *ch);
+void ehea_rx_destroy(struct ehea_channel *ch);
+int ehea_rx_poll(struct ehea_channel *ch, int budget);
+bool ehea_rx_pending(const struct ehea_channel *ch);
+void ehea_rx_mark(struct ehea_channel *ch, struct ehea_view *view);
+bool ehea_rx_turned(const struct ehea_channel *ch,
+		    const struct ehea_view *view);
+int ehea_rx_rekey(struct ehea_channel *ch, const struct ehea_view *view);
+
+/* ehea_channel.c */
+struct ehea_channels *ehea_channels_create(struct ehea_port *port,
+					   const struct ehea_config *config);
+void ehea_channels_destroy(struct ehea_channels *set);
+int ehea_channels_start(struct ehea_channels *set);
+void ehea_channels_stop(struct ehea_channels *set);
+void ehea_channels_qpns(const struct ehea_channels *set, u32 *qpns,
+			unsigned int count);
+
+/**
+ * struct ehea_mc_snapshot - multicast addresses to be received
+ * @overflow: they were more than firmware takes, and are left out
+ * @count: number of @addr
+ * @addr: the addresses
+ */
+struct ehea_mc_snapshot {
+	bool overflow;
+	unsigned int count;
+	u8 addr[][ETH_ALEN];
+};
+
+/* ehea_filter.c */
+int ehea_filter_open(struct ehea_port *port);
+void ehea_filter_close(struct ehea_port *port);
+struct ehea_mc_snapshot *ehea_filter_snapshot(struct ehea_port *port,
+					      struct netdev_hw_addr_list *mc);
+int ehea_filter_sync(struct ehea_port *port,
+		     const struct ehea_mc_snapshot *snap);
+int ehea_filter_set_mac(struct ehea_port *port, const u8 *mac);
+int ehea_filter_vlans(struct ehea_port *port);
+u64 ehea_filter_rx_control(const struct ehea_port *port);
+int ehea_filter_apply_rx_control(struct ehea_port *port);
+
+/* ehea_netdev.c */
+struct ehea_port *ehea_port_create(struct ehea_adapter *adapter, u16 id,
+				   struct platform_device *pdev);
+void ehea_port_destroy(struct ehea_port *port);
+void ehea_port_schedule_reset(struct ehea_port *port, const char *why);
+void ehea_port_update_carrier(struct ehea_port *port);
+void ehea_port_set_link(struct ehea_port *port, bool link, bool ext);
+int ehea_port_query_link(struct ehea_port *port);
+int ehea_port_reconfigure(struct ehea_port *port,
+			  const struct ehea_config *config);
+
+/* ehea_ethtool.c */
+extern const struct ethtool_ops ehea_ethtool_ops;
+
+#endif /* EHEA_H */

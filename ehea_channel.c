@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Host Ethernet Adapter (HEA): channels. A channel is a QP with its CQs, its
+ * EQ, interrupt and NAPI; a port that is open has one set of them.
+ */
+#include <linux/interrupt.h>
+#include <linux/irq.h>
+#include <linux/irqdomain.h>
+#include <linux/slab.h>
+
+#include <asm/ibmebus.h>
+
+#include "ehea.h"
+
+/* An EQ without entries still has a page. */
+#define EHEA_COMPLETION_EQES	1
+#define EHEA_ERROR_EQES		127
+
+/* The receive CQ's ring is never written, it only carries the arming. */
+#define EHEA_RECV_CQES		127
+
+/*
+ * Look at the rings once more after arming: nothing is retroactive. Both CQs
+ * are armed before either is read back, for a read waits for the adapter.
+ */
+static void ehea_channel_arm(struct ehea_channel *ch)
+{
+	ehea_cq_arm(&ch->send_cq);
+	ehea_cq_arm(&ch->recv_cq);
+	ehea_cq_arm_flush(&ch->send_cq);
+	ehea_cq_arm_flush(&ch->recv_cq);
+	if (ehea_tx_pending(ch) || ehea_rx_pending(ch))
+		napi_schedule(&ch->napi);
+}
+
+static int ehea_poll(struct napi_struct *napi, int budget)
+{
+	struct ehea_channel *ch = container_of(napi, struct ehea_channel, napi);
+	int done = 0;
+
+	ehea_tx_clean(ch, budget);
+	if (budget)
+		done = ehea_rx_poll(ch, budget);
+	if (unlikely(READ_ONCE(ch->turning)))
+		ehea_mem_turned(ch);
+
+	if (done < budget && napi_complete_done(napi, done))
+		ehea_channel_arm(ch);
+	return done;
+}
+
+static irqreturn_t ehea_channel_irq(int irq, void *arg)
+{
+	struct ehea_channel *ch = arg;
+
+	napi_schedule_irqoff(&ch->napi);
+	return IRQ_HANDLED;
+}
+
+/* A QP is in error: only a reset of the port helps. */
+static irqreturn_t ehea_error_irq(int irq, void *arg)
+{
+	struct ehea_channels *set = arg;
+	u64 eqe;
+
+	while ((eqe = ehea_eq_next(&set->aff_eq))) {
+		if (net_ratelimit())
+			netdev_err(set->port->netdev,
+				   "QP error, event %#018llx, queue %llu\n",
+				   eqe, FIELD_GET(EHEA_EQE_TOKEN, eqe));
+		ehea_port_schedule_reset(set->port, "QP error");
+	}
+	return IRQ_HANDLED;
+}
+
+static void ehea_channel_refill(struct timer_list *timer)
+{
+	struct ehea_channel *ch = container_of(timer, struct ehea_channel,
+					       refill);
+
+	napi_schedule(&ch->napi);
+}
+
+static int ehea_channel_create_queues(struct ehea_channel *ch,
+				      const struct ehea_config *config,
+				      const struct ehea_eq *aff_eq)
+{
+	struct ehea_hea *hea = &ch->port->adapter->hea;
+	struct ehea_qp_config qp = {
+		.send_cq = &ch->send_cq,
+		.recv_cq = &ch->recv_cq,
+		.eq = aff_eq,
+		.token = ch->index,
+		.pd = EHEA_PD,
+		.port = ch->port->id,
+	};
+	int err;
+
+	memcpy(qp.entries, config->entries, sizeof(qp.entries));
+	err = ehea_eq_create(hea, &ch->eq, EHEA_EQ_COMPLETION,
+			     EHEA_COMPLETION_EQES);
+	if (err)
+		return err;
+	err = ehea_cq_create(hea, &ch->send_cq, &ch->eq, ch->index,
+			     config->entries[EHEA_SQ] + 1);
+	if (err)
+		goto destroy_eq;
+	err = ehea_cq_create(hea, &ch->recv_cq, &ch->eq, ch->index,
+			     EHEA_RECV_CQES);
+	if (err)
+		goto destroy_send_cq;
+	err = ehea_qp_create(hea, &ch->qp, &qp);
+	if (err)
+		goto destroy_recv_cq;
+	return 0;
+
+destroy_recv_cq:
+	ehea_cq_destroy(&ch->recv_cq);
+destroy_send_cq:
+	ehea_cq_destroy(&ch->send_cq);
+destroy_eq:
+	ehea_eq_destroy(&ch->eq);
+	return err;
+}
+
+static void ehea_channel_destroy(struct ehea_channel *ch)
+{
+	netif_napi_del(&ch->napi);
+	if (!ehea_mem_detach(ch)) {
+		ehea_rx_destroy(ch);
+		ehea_tx_destroy(ch);
+	} else {
+		netdev_err(ch->netdev,
+			   "queue %u: firmware keeps the QP, its buffers are lost\n",
+			   ch->index);
+	}
+	ehea_cq_destroy(&ch->recv_cq);
+	ehea_cq_destroy(&ch->send_cq);
+	ehea_eq_destroy(&ch->eq);
+	kfree(ch);
+}
+
+static struct ehea_channel *
+ehea_channel_create(struct ehea_port *port, unsigned int index,
+		    const struct ehea_config *config,
+		    const struct ehea_eq *aff_eq)
+{
+	struct ehea_channel *ch;
+	int err;
+
+	ch = kzalloc(sizeof(*ch), GFP_KERNEL);
+	if (!ch)
+		return ERR_PTR(-ENOMEM);
+	ch->port = port;
+	ch->netdev = port->netdev;
+	ch->index = index;
+	ch->stats = &port->stats[index];
+	ch->txq = netdev_get_tx_queue(port->netdev, index);
+	INIT_LIST_HEAD(&ch->node);
+	INIT_LIST_HEAD(&ch->old_views);
+	timer_setup(&ch->refill, ehea_channel_refill, 0);
+	err = ehea_channel_create_queues(ch, config, aff_eq);
+	if (err)
+		goto free_channel;
+
+	netif_napi_add(port->netdev, &ch->napi, ehea_poll);
+	err = ehea_tx_create(ch);
+	if (!err)
+		err = ehea_rx_create(ch);
+	if (!err)
+		return ch;
+
+	/* Destroying copes with what was not created. */
+	ehea_channel_destroy(ch);
+	return ERR_PTR(err);
+
+free_channel:
+	kfree(ch);
+	return ERR_PTR(err);
+}
+
+static void ehea_channels_free_irq(struct ehea_channels *set)
+{
+	ibmebus_free_irq(set->aff_eq.ist, set);
+}
+
+static int ehea_channels_create_error_eq(struct ehea_channels *set)
+{
+	struct ehea_port *port = set->port;
+	int err;
+
+	err = ehea_eq_create(&port->adapter->hea, &set->aff_eq, EHEA_EQ_ERROR,
+			     EHEA_ERROR_EQES);
+	if (err)
+		return err;
+	snprintf(set->aff_name, sizeof(set->aff_name), "%s-error",
+		 port->netdev->name);
+	err = ibmebus_request_irq(set->aff_eq.ist, ehea_error_irq, 0,
+				  set->aff_name, set);
+	if (err)
+		ehea_eq_destroy(&set->aff_eq);
+	return err;
+}
+
+/**
+ * ehea_channels_create - allocate a set of channels
+ * @port: port
+ * @config: how many, and how large their rings
+ *
+ * Context: process, sleeps; RTNL.
+ * Return: the set, or an error pointer with nothing allocated.
+ */
+struct ehea_channels *ehea_channels_create(struct ehea_port *port,
+					   const struct ehea_config *config)
+{
+	struct ehea_channels *set;
+	int err;
+
+	set = kzalloc(sizeof(*set), GFP_KERNEL);
+	if (!set)
+		return ERR_PTR(-ENOMEM);
+	set->port = port;
+	err = ehea_channels_create_error_eq(set);
+	if (err) {
+		kfree(set);
+		return ERR_PTR(err);
+	}
+
+	for (; set->count < config->channels; set->count++) {
+		struct ehea_channel *ch;
+
+		ch = ehea_channel_create(port, set->count, config,
+					 &set->aff_eq);
+		if (IS_ERR(ch)) {
+			ehea_channels_destroy(set);
+			return ERR_CAST(ch);
+		}
+		set->ch[set->count] = ch;
+	}
+	return set;
+}
+
+/**
+ * ehea_channels_destroy - free a set of channels
+ * @set: stopped, and out of everyone's reach but for RCU readers
+ *
+ * Context: process, sleeps; RTNL.
+ */
+void ehea_channels_destroy(struct ehea_channels *set)
+{
+	unsigned int i;
+
+	for (i = 0; i < set->count; i++)
+		ehea_channel_destroy(set->ch[i]);
+	ehea_channels_free_irq(set);
+	ehea_eq_destroy(&set->aff_eq);
+	kfree_rcu(set, rcu);
+}
+
+static int ehea_channel_request_irq(struct ehea_channel *ch)
+{
+	struct cpumask *affinity = &ch->port->affinity[ch->index];
+	int err;
+
+	snprintf(ch->irq_name, sizeof(ch->irq_name), "%s-%u", ch->netdev->name,
+		 ch->index);
+	err = ibmebus_request_irq(ch->eq.ist, ehea_channel_irq, 0,
+				  ch->irq_name, ch);
+	if (err)
+		return err;
+	ch->irq = irq_find_mapping(NULL, ch->eq.ist);
+	netif_napi_set_irq(&ch->napi, ch->irq);
+	if (!cpumask_empty(affinity))
+		irq_set_affinity(ch->irq, affinity);
+	return 0;
+}
+
+/* The interrupt's mapping goes with it; what the operator chose does not. */
+static void ehea_channel_free_irq(struct ehea_channel *ch)
+{
+	const struct cpumask *affinity = irq_get_affinity_mask(ch->irq);
+
+	if (affinity)
+		cpumask_copy(&ch->port->affinity[ch->index], affinity);
+	netif_napi_set_irq(&ch->napi, -1);
+	ibmebus_free_irq(ch->eq.ist, ch);
+	ch->irq = 0;
+}
+
+/* NAPI comes before events can: one that comes while it is off is gone. */
+static int ehea_channel_start(struct ehea_channel *ch)
+{
+	int err;
+
+	napi_enable(&ch->napi);
+	err = ehea_channel_request_irq(ch);
+	if (err)
+		goto disable_napi;
+	err = ehea_mem_attach(ch);
+	if (err)
+		goto free_irq;
+	err = ehea_tx_prepare(ch);
+	if (err)
+		goto free_irq;
+	ehea_rx_fill(ch);
+	err = ehea_mem_start(ch);
+	if (err)
+		goto free_irq;
+
+	/* The first poll arms the CQs. */
+	local_bh_disable();
+	napi_schedule(&ch->napi);
+	local_bh_enable();
+	return 0;
+
+free_irq:
+	ehea_channel_free_irq(ch);
+disable_napi:
+	napi_disable(&ch->napi);
+	timer_shutdown_sync(&ch->refill);
+	return err;
+}
+
+static void ehea_channel_stop(struct ehea_channel *ch)
+{
+	ehea_mem_stop(ch);
+	napi_disable(&ch->napi);
+	timer_shutdown_sync(&ch->refill);
+	ehea_channel_free_irq(ch);
+}
+
+/**
+ * ehea_channels_start - start all channels of a set
+ * @set: made by ehea_channels_create(), not started before
+ *
+ * Frames can be received as soon as the port's table of default QPs names
+ * the QPs.
+ *
+ * Context: process, sleeps; RTNL.
+ * Return: 0 or a negative error number, nothing started then.
+ */
+int ehea_channels_start(struct ehea_channels *set)
+{
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < set->count; i++) {
+		err = ehea_channel_start(set->ch[i]);
+		if (err)
+			goto stop;
+	}
+	return 0;
+
+stop:
+	while (i--)
+		ehea_channel_stop(set->ch[i]);
+	return err;
+}
+
+/**
+ * ehea_channels_stop - stop all channels of a set for good
+ * @set: started; no send queue uses it any more
+ *
+ * Context: process, sleeps; RTNL.
+ */
+void ehea_channels_stop(struct ehea_channels *set)
+{
+	unsigned int i;
+
+	for (i = 0; i < set->count; i++)
+		ehea_channel_stop(set->ch[i]);
+}
+
+/**
+ * ehea_channels_qpns - fill a table of default QPs
+ * @set: set of channels
+ * @qpns: the table
+ * @count: its length; the QPs repeat in it
+ */
+void ehea_channels_qpns(const struct ehea_channels *set, u32 *qpns,
+			unsigned int count)
+{
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		qpns[i] = set->ch[i % set->count]->qp.number;
+}
