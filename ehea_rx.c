@@ -1,0 +1,708 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Host Ethernet Adapter (HEA): receiving.
+ *
+ * RQ1 is the ring in which every completion of the QP appears, in order. A
+ * small frame lies right behind its completion and is copied out; a larger
+ * one lies in a buffer of RQ2 or RQ3, around which an skb is built. Buffers
+ * are pieces of pages from a page pool. RQ3 is filled only when the MTU needs
+ * it.
+ */
+#include <linux/etherdevice.h>
+#include <linux/if_vlan.h>
+#include <linux/jiffies.h>
+#include <linux/mm.h>
+#include <linux/netdevice.h>
+#include <linux/prefetch.h>
+#include <linux/slab.h>
+#include <net/page_pool/helpers.h>
+
+#include "ehea.h"
+#include "ehea_frame.h"
+
+/* Completions that make no sense before the port is reset. */
+#define EHEA_RX_BAD_MAX		8
+
+/* WQEs and slots of RQ1 that are worth a doorbell. */
+#define EHEA_RX_BATCH		64U
+
+/* Pages to try when the MR does not cover what the allocator gives. */
+#define EHEA_RX_PAGE_TRIES	16
+
+/* When to look for memory again. */
+#define EHEA_RX_RETRY		(HZ / 10)
+
+/* What one poll did. */
+struct ehea_rx_done {
+	bool csum;
+	u32 packets;
+	u32 bytes;
+	u32 inlined;
+	u32 csum_complete;
+	u32 csum_unnecessary;
+	u32 csum_none;
+	u32 fcs_errors;
+	u32 csum_errors;
+	u32 other_errors;
+	u32 bad_cqe;
+	u32 dropped;
+	u32 alloc_fail;
+	u32 mr_miss;
+	u32 copied;
+};
+
+static void ehea_rx_count_rare(struct ehea_rx_stats *stats,
+			       const struct ehea_rx_done *done)
+{
+	u64_stats_add(&stats->fcs_errors, done->fcs_errors);
+	u64_stats_add(&stats->csum_errors, done->csum_errors);
+	u64_stats_add(&stats->other_errors, done->other_errors);
+	u64_stats_add(&stats->bad_cqe, done->bad_cqe);
+	u64_stats_add(&stats->dropped, done->dropped);
+	u64_stats_add(&stats->alloc_fail, done->alloc_fail);
+	u64_stats_add(&stats->mr_miss, done->mr_miss);
+	u64_stats_add(&stats->copied, done->copied);
+}
+
+static void ehea_rx_count(struct ehea_rx_stats *stats,
+			  const struct ehea_rx_done *done)
+{
+	bool rare = done->fcs_errors | done->csum_errors | done->other_errors |
+		    done->bad_cqe | done->dropped | done->alloc_fail |
+		    done->mr_miss | done->copied;
+
+	u64_stats_update_begin(&stats->syncp);
+	u64_stats_add(&stats->packets, done->packets);
+	u64_stats_add(&stats->bytes, done->bytes);
+	u64_stats_add(&stats->inlined, done->inlined);
+	u64_stats_add(&stats->csum_complete, done->csum_complete);
+	u64_stats_add(&stats->csum_unnecessary, done->csum_unnecessary);
+	u64_stats_add(&stats->csum_none, done->csum_none);
+	if (unlikely(rare))
+		ehea_rx_count_rare(stats, done);
+	u64_stats_update_end(&stats->syncp);
+}
+
+/* Give pages back to the system, not to the pool: the MR misses them. */
+static void ehea_rq_release_aside(struct ehea_rq *rq, struct page **aside,
+				  unsigned int count)
+{
+	while (count--) {
+		/* The pool lets go of a page that others hold, too. */
+		get_page(aside[count]);
+		page_pool_put_full_page(rq->pool, aside[count], false);
+		put_page(aside[count]);
+	}
+}
+
+/* Take a new page. Return: its bus address, or EHEA_BUSMAP_HOLE. */
+static u64 ehea_rq_new_page(struct ehea_rq *rq, const struct ehea_busmap *map,
+			    struct ehea_rx_done *done)
+{
+	struct page *aside[EHEA_RX_PAGE_TRIES];
+	u64 bus = EHEA_BUSMAP_HOLE;
+	unsigned int tries = 0;
+	struct page *page;
+
+	while (tries < ARRAY_SIZE(aside)) {
+		page = page_pool_dev_alloc_pages(rq->pool);
+		if (!page) {
+			done->alloc_fail++;
+			break;
+		}
+		bus = ehea_busmap_lookup(map, page_to_phys(page));
+		if (likely(bus != EHEA_BUSMAP_HOLE)) {
+			page_pool_fragment_page(page, rq->frags);
+			rq->frag = page_address(page);
+			rq->left = rq->frags;
+			break;
+		}
+		/* Keep it for now, or it would be the next one again. */
+		aside[tries++] = page;
+		done->mr_miss++;
+	}
+	ehea_rq_release_aside(rq, aside, tries);
+	return bus;
+}
+
+/* Let go of what is left of the page at hand. */
+static void ehea_rq_drop_page(struct ehea_rq *rq)
+{
+	struct page *page;
+
+	if (!rq->left)
+		return;
+	page = virt_to_head_page(rq->frag);
+	if (!page_pool_unref_page(page, rq->left))
+		page_pool_put_unrefed_page(rq->pool, page, -1, false);
+	rq->left = 0;
+}
+
+static void *ehea_rq_take_recycled(struct ehea_rq *rq,
+				   const struct ehea_busmap *map, u64 *bus)
+{
+	void *buf = rq->recycle;
+
+	rq->recycle = *(void **)buf;
+	*bus = ehea_busmap_lookup(map, __pa(buf));
+	if (likely(*bus != EHEA_BUSMAP_HOLE))
+		return buf;
+	page_pool_free_va(rq->pool, buf, false);
+	return NULL;
+}
+
+/* The buffer will be posted once more. */
+static void ehea_rq_recycle(struct ehea_rq *rq, void *buf)
+{
+	*(void **)buf = rq->recycle;
+	rq->recycle = buf;
+}
+
+/*
+ * Buffer to post next, and its bus address. That is looked up once per page:
+ * @frag is that of the next unused buffer.
+ */
+static void *ehea_rq_next(struct ehea_rq *rq, const struct ehea_busmap *map,
+			  u64 *frag, u64 *bus, struct ehea_rx_done *done)
+{
+	void *buf;
+
+	while (unlikely(rq->recycle)) {
+		buf = ehea_rq_take_recycled(rq, map, bus);
+		if (likely(buf))
+			return buf;
+	}
+	if (!rq->left)
+		*frag = ehea_rq_new_page(rq, map, done);
+	if (unlikely(!rq->left))
+		return NULL;
+
+	buf = rq->frag;
+	*bus = *frag;
+	rq->frag += rq->truesize;
+	*frag += rq->truesize;
+	rq->left--;
+	return buf;
+}
+
+static void ehea_rq_write(struct ehea_rq *rq, u32 slot, u64 bus, __be32 lkey)
+{
+	struct ehea_rwqe *wqe = &rq->wqe[slot];
+
+	wqe->wr_id = cpu_to_be64(slot);
+	wqe->sges = 1;
+	wqe->sge[0].addr = cpu_to_be64(bus + NET_SKB_PAD);
+	wqe->sge[0].lkey = lkey;
+	wqe->sge[0].len = cpu_to_be32(rq->frame_max);
+}
+
+/* Write what is missing. Return: WQEs written. */
+static u32 ehea_rq_write_free(struct ehea_rq *rq, const struct ehea_view *view,
+			      struct ehea_rx_done *done)
+{
+	u64 frag = EHEA_BUSMAP_HOLE;
+	u32 head = rq->head;
+
+	if (rq->left) {
+		frag = ehea_busmap_lookup(view->map, __pa(rq->frag));
+		if (unlikely(frag == EHEA_BUSMAP_HOLE))
+			ehea_rq_drop_page(rq);
+	}
+	while (rq->free) {
+		u32 slot = rq->head & rq->mask;
+		void *buf;
+		u64 bus;
+
+		/* Still in use: completions came out of order, or are lost. */
+		if (unlikely(rq->buf[slot]))
+			break;
+		buf = ehea_rq_next(rq, view->map, &frag, &bus, done);
+		if (unlikely(!buf))
+			break;
+		ehea_rq_write(rq, slot, bus, view->recv_lkey);
+		WRITE_ONCE(rq->buf[slot], buf);
+		WRITE_ONCE(rq->head, rq->head + 1);
+		WRITE_ONCE(rq->free, rq->free - 1);
+	}
+	return rq->head - head;
+}
+
+/* Not all could be posted: make do with less, and try again. */
+static void ehea_rq_is_short(struct ehea_channel *ch, struct ehea_rq *rq)
+{
+	rq->lean = rq->free > rq->want / 2;
+	if (rq->lean && rq->buf[rq->head & rq->mask])
+		ehea_port_schedule_reset(ch->port, "receive buffers are lost");
+	else if (!timer_pending(&ch->refill))
+		mod_timer(&ch->refill, jiffies + EHEA_RX_RETRY);
+}
+
+/* Post what is missing. */
+static void ehea_rq_refill(struct ehea_channel *ch, struct ehea_rq *rq,
+			   struct ehea_rx_done *done)
+{
+	const struct ehea_view *view = rcu_dereference_bh(ch->view);
+	u32 count;
+
+	/* Whoever brings the MR back has the channel polled. */
+	if (unlikely(!view))
+		return;
+	spin_lock(&rq->lock);
+	count = ehea_rq_write_free(rq, view, done);
+	if (likely(count))
+		ehea_qp_post(&ch->qp, rq->reg, count);
+	spin_unlock(&rq->lock);
+
+	if (unlikely(rq->free))
+		ehea_rq_is_short(ch, rq);
+	else
+		rq->lean = false;
+}
+
+/* Count what is wrong with a frame. Return: whether to deliver it. */
+static bool ehea_rx_accept(enum ehea_rx_verdict verdict,
+			   struct ehea_rx_done *done)
+{
+	switch (verdict) {
+	case EHEA_RX_FCS_ERROR:
+		done->fcs_errors++;
+		return false;
+	case EHEA_RX_ERROR:
+		done->other_errors++;
+		return false;
+	case EHEA_RX_CSUM_ERROR:
+		done->csum_errors++;
+		return true;
+	default:
+		return true;
+	}
+}
+
+static struct sk_buff *ehea_rx_copy(struct ehea_channel *ch, const void *data,
+				    u32 len, struct ehea_rx_done *done)
+{
+	struct sk_buff *skb = napi_alloc_skb(&ch->napi, len);
+
+	if (unlikely(!skb)) {
+		done->alloc_fail++;
+		done->dropped++;
+		return NULL;
+	}
+	skb_put_data(skb, data, len);
+	return skb;
+}
+
+/* A frame that lies in RQ1. */
+static struct sk_buff *ehea_rx_inline(struct ehea_channel *ch,
+				      const struct ehea_cqe *cqe,
+				      enum ehea_rx_verdict verdict,
+				      struct ehea_rx_done *done)
+{
+	int len = ehea_cqe_len(cqe, EHEA_RQ1_INLINE_MAX);
+
+	if (unlikely(len < 0)) {
+		done->bad_cqe++;
+		return NULL;
+	}
+	if (unlikely(!ehea_rx_accept(verdict, done)))
+		return NULL;
+	done->inlined++;
+	return ehea_rx_copy(ch, cqe + 1, len, done);
+}
+
+/* The buffer that a completion names, which is no longer the adapter's. */
+static void *ehea_rq_take(struct ehea_rq *rq, const struct ehea_cqe *cqe)
+{
+	int slot = ehea_cqe_slot(cqe, rq->mask);
+	void *buf;
+
+	if (unlikely(slot < 0))
+		return NULL;
+	buf = rq->buf[slot];
+	if (unlikely(!buf))
+		return NULL;
+	WRITE_ONCE(rq->buf[slot], NULL);
+	WRITE_ONCE(rq->free, rq->free + 1);
+	return buf;
+}
+
+static struct sk_buff *ehea_rx_build(void *buf, u32 truesize, u32 len,
+				     struct ehea_rx_done *done)
+{
+	struct sk_buff *skb = napi_build_skb(buf, truesize);
+
+	if (unlikely(!skb)) {
+		done->alloc_fail++;
+		done->dropped++;
+		return NULL;
+	}
+	skb_mark_for_recycle(skb);
+	skb_reserve(skb, NET_SKB_PAD);
+	skb_put(skb, len);
+	return skb;
+}
+
+/* A frame that lies in a buffer of RQ2 or RQ3. */
+static struct sk_buff *ehea_rx_buffer(struct ehea_channel *ch,
+				      struct ehea_rq *rq,
+				      const struct ehea_cqe *cqe,
+				      enum ehea_rx_verdict verdict,
+				      struct ehea_rx_done *done)
+{
+	int len = ehea_cqe_len(cqe, rq->frame_max);
+	void *buf = ehea_rq_take(rq, cqe);
+	struct sk_buff *skb = NULL;
+
+	if (unlikely(!buf)) {
+		done->bad_cqe++;
+		return NULL;
+	}
+	prefetch(buf + NET_SKB_PAD);
+	if (unlikely(len < 0)) {
+		done->bad_cqe++;
+	} else if (likely(ehea_rx_accept(verdict, done))) {
+		if (likely(!rq->lean))
+			skb = ehea_rx_build(buf, rq->truesize, len, done);
+		else
+			skb = ehea_rx_copy(ch, buf + NET_SKB_PAD, len, done);
+	}
+	if (unlikely(!skb || rq->lean)) {
+		done->copied += !!skb;
+		ehea_rq_recycle(rq, buf);
+	}
+	return skb;
+}
+
+static void ehea_rx_checksum(struct sk_buff *skb, const struct ehea_cqe *cqe,
+			     enum ehea_rx_verdict verdict,
+			     struct ehea_rx_done *done)
+{
+	if (unlikely(!done->csum)) {
+		done->csum_none++;
+	} else if (verdict == EHEA_RX_CHECKED && ehea_rx_is_whole(skb)) {
+		skb->ip_summed = CHECKSUM_UNNECESSARY;
+		done->csum_unnecessary++;
+	} else if (verdict == EHEA_RX_SUMMED) {
+		skb->ip_summed = CHECKSUM_COMPLETE;
+		skb->csum = ~csum_unfold(cqe->csum);
+		done->csum_complete++;
+	} else {
+		done->csum_none++;
+	}
+}
+
+static void ehea_rx_deliver(struct ehea_channel *ch, struct sk_buff *skb,
+			    const struct ehea_cqe *cqe,
+			    enum ehea_rx_verdict verdict,
+			    struct ehea_rx_done *done)
+{
+	done->packets++;
+	done->bytes += skb->len;
+	skb->protocol = eth_type_trans(skb, ch->netdev);
+	ehea_rx_checksum(skb, cqe, verdict, done);
+	if (cqe->status & cpu_to_be16(EHEA_CQE_VLAN)) {
+		__vlan_hwaccel_put_tag(skb, htons(ETH_P_8021Q),
+				       be16_to_cpu(cqe->vlan_tag));
+		done->bytes += VLAN_HLEN;
+	}
+	skb_record_rx_queue(skb, ch->index);
+	napi_gro_receive(&ch->napi, skb);
+}
+
+static void ehea_rx_one(struct ehea_channel *ch, const struct ehea_cqe *cqe,
+			struct ehea_rx_done *done)
+{
+	enum ehea_rx_verdict verdict = ehea_rx_verdict(cqe);
+	unsigned int queue = ehea_cqe_queue(cqe);
+	struct sk_buff *skb;
+
+	if (queue == EHEA_RQ1) {
+		skb = ehea_rx_inline(ch, cqe, verdict, done);
+	} else if (likely(queue)) {
+		skb = ehea_rx_buffer(ch, &ch->rq[queue - EHEA_RQ2], cqe,
+				     verdict, done);
+	} else {
+		done->bad_cqe++;
+		skb = NULL;
+	}
+	if (likely(skb))
+		ehea_rx_deliver(ch, skb, cqe, verdict, done);
+}
+
+/* Give slots of RQ1 back, not more often than is needed. */
+static void ehea_rx_give_back(struct ehea_channel *ch, u32 slots)
+{
+	ch->rq1_owed += slots;
+	if (ch->rq1_owed < ch->rq1_batch)
+		return;
+	ehea_qp_post(&ch->qp, EHEA_QP_RQ1A, ch->rq1_owed);
+	ch->rq1_owed = 0;
+}
+
+/* A few completions that make no sense are survived, many are not. */
+static void ehea_rx_is_bad(struct ehea_channel *ch, u32 bad)
+{
+	if (net_ratelimit())
+		netdev_warn(ch->netdev,
+			    "queue %u: %u receive completions make no sense\n",
+			    ch->index, bad);
+	ch->rx_bad += bad;
+	if (ch->rx_bad < EHEA_RX_BAD_MAX)
+		return;
+	ch->rx_bad = 0;
+	ehea_port_schedule_reset(ch->port, "bad receive completions");
+}
+
+/**
+ * ehea_rx_poll - receive frames
+ * @ch: channel
+ * @budget: most frames to receive, at least 1
+ *
+ * Context: NAPI.
+ * Return: completions processed.
+ */
+int ehea_rx_poll(struct ehea_channel *ch, int budget)
+{
+	struct ehea_ring *ring = &ch->qp.ring[EHEA_RQ1];
+	struct ehea_rx_done done = {
+		.csum = ch->netdev->features & NETIF_F_RXCSUM,
+	};
+	struct ehea_cqe *cqe;
+	int work = 0;
+	int i;
+
+	while (work < budget && (cqe = ehea_ring_peek_cqe(ring))) {
+		ehea_ring_advance(ring);
+		prefetch(ehea_ring_entry(ring, ring->pos));
+		ehea_rx_one(ch, cqe, &done);
+		work++;
+	}
+	if (work)
+		ehea_rx_give_back(ch, work);
+	for (i = 0; i < ARRAY_SIZE(ch->rq); i++)
+		if (ch->rq[i].free >= ch->rq[i].batch)
+			ehea_rq_refill(ch, &ch->rq[i], &done);
+
+	ehea_rx_count(&ch->stats->rx, &done);
+	if (unlikely(done.bad_cqe))
+		ehea_rx_is_bad(ch, done.bad_cqe);
+	return work;
+}
+
+/**
+ * ehea_rx_pending - is a completion waiting?
+ * @ch: channel
+ *
+ * Context: NAPI.
+ * Return: true if it is.
+ */
+bool ehea_rx_pending(const struct ehea_channel *ch)
+{
+	return ehea_ring_peek_cqe(&ch->qp.ring[EHEA_RQ1]);
+}
+
+/**
+ * ehea_rx_fill - post receive buffers for the first time
+ * @ch: attached to memory, not started, not polled
+ *
+ * When memory is short, the refill timer goes on with it.
+ *
+ * Context: process.
+ */
+void ehea_rx_fill(struct ehea_channel *ch)
+{
+	struct ehea_rx_done done = {};
+	int i;
+
+	local_bh_disable();
+	for (i = 0; i < ARRAY_SIZE(ch->rq); i++)
+		if (ch->rq[i].free)
+			ehea_rq_refill(ch, &ch->rq[i], &done);
+	ehea_rx_count(&ch->stats->rx, &done);
+	ehea_qp_post(&ch->qp, EHEA_QP_RQ1A, ch->qp.entries[EHEA_RQ1]);
+	local_bh_enable();
+}
+
+/**
+ * ehea_rx_mark - note which WQEs may name the key of a replaced view
+ * @ch: channel
+ * @view: replaced, at least one RCU grace period ago
+ *
+ * Context: any.
+ */
+void ehea_rx_mark(struct ehea_channel *ch, struct ehea_view *view)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(ch->rq); i++)
+		view->rq_mark[i] = READ_ONCE(ch->rq[i].head);
+}
+
+static bool ehea_rq_turned(const struct ehea_rq *rq, u32 mark)
+{
+	/* Every slot was written anew, or none is posted. */
+	return READ_ONCE(rq->head) - mark > rq->mask ||
+	       READ_ONCE(rq->free) == rq->want;
+}
+
+/**
+ * ehea_rx_turned - have all buffers been used that may name a replaced view's
+ *	key
+ * @ch: channel
+ * @view: replaced view
+ *
+ * Context: any.
+ * Return: true if they have.
+ */
+bool ehea_rx_turned(const struct ehea_channel *ch, const struct ehea_view *view)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(ch->rq); i++)
+		if (!ehea_rq_turned(&ch->rq[i], view->rq_mark[i]))
+			return false;
+	return true;
+}
+
+/* NAPI may take a buffer meanwhile: writing its old WQE does no harm. */
+static int ehea_rq_rekey(struct ehea_rq *rq, const struct ehea_view *view)
+{
+	int err = 0;
+	u32 slot;
+
+	for (slot = 0; slot <= rq->mask; slot++) {
+		const void *buf = READ_ONCE(rq->buf[slot]);
+		u64 bus;
+
+		if (!buf)
+			continue;
+		bus = ehea_busmap_lookup(view->map, __pa(buf));
+		if (bus == EHEA_BUSMAP_HOLE)
+			err = -EFAULT;
+		else
+			ehea_rq_write(rq, slot, bus, view->recv_lkey);
+	}
+	return err;
+}
+
+/**
+ * ehea_rx_rekey - have all posted buffers name the key of a view
+ * @ch: channel; its QP is paused, so the adapter reads none of them
+ * @view: current view
+ *
+ * Context: process; a few microseconds.
+ * Return: 0, or -EFAULT when the view does not cover a buffer.
+ */
+int ehea_rx_rekey(struct ehea_channel *ch, const struct ehea_view *view)
+{
+	int err = 0;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(ch->rq); i++) {
+		struct ehea_rq *rq = &ch->rq[i];
+
+		spin_lock_bh(&rq->lock);
+		if (ehea_rq_rekey(rq, view))
+			err = -EFAULT;
+		spin_unlock_bh(&rq->lock);
+	}
+	return err;
+}
+
+static int ehea_rq_create_pool(struct ehea_channel *ch, struct ehea_rq *rq)
+{
+	unsigned int order = get_order(rq->truesize);
+	struct page_pool_params params = {
+		.order = order,
+		.nid = NUMA_NO_NODE,
+		.napi = &ch->napi,
+		.netdev = ch->netdev,
+	};
+	struct page_pool *pool;
+
+	rq->frags = (PAGE_SIZE << order) / rq->truesize;
+	params.pool_size = DIV_ROUND_UP(rq->want, rq->frags);
+	pool = page_pool_create(&params);
+	if (IS_ERR(pool))
+		return PTR_ERR(pool);
+	rq->pool = pool;
+	return 0;
+}
+
+static int ehea_rq_create(struct ehea_channel *ch, enum ehea_qp_queue queue,
+			  u32 reg, u32 frame_max, u32 want)
+{
+	struct ehea_rq *rq = &ch->rq[queue - EHEA_RQ2];
+
+	spin_lock_init(&rq->lock);
+	rq->wqe = ch->qp.ring[queue].base;
+	rq->mask = ch->qp.ring[queue].slots - 1;
+	rq->reg = reg;
+	rq->want = want;
+	rq->free = want;
+	rq->batch = clamp(want / 4, 1U, EHEA_RX_BATCH);
+	rq->frame_max = frame_max;
+	rq->truesize = SKB_DATA_ALIGN(NET_SKB_PAD + frame_max) +
+		       SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
+
+	/* Also when no buffer is wanted: completions are checked by it. */
+	rq->buf = kvcalloc(rq->mask + 1, sizeof(*rq->buf), GFP_KERNEL);
+	if (!rq->buf)
+		return -ENOMEM;
+	return want ? ehea_rq_create_pool(ch, rq) : 0;
+}
+
+/**
+ * ehea_rx_create - allocate what the receive queues need
+ * @ch: its QP exists
+ *
+ * Context: process, sleeps; RTNL, since it depends on the MTU.
+ * Return: 0 or a negative error number; ehea_rx_destroy() cleans up either
+ *	   way.
+ */
+int ehea_rx_create(struct ehea_channel *ch)
+{
+	bool large = ch->netdev->mtu + EHEA_FRAME_OVERHEAD > EHEA_RQ2_FRAME_MAX;
+	const u32 *entries = ch->qp.entries;
+	int err;
+
+	ch->rq1_batch = clamp(entries[EHEA_RQ1] / 4, 1U, EHEA_RX_BATCH);
+	err = ehea_rq_create(ch, EHEA_RQ2, EHEA_QP_RQ2A, EHEA_RQ2_FRAME_MAX,
+			     entries[EHEA_RQ2]);
+	if (err)
+		return err;
+	return ehea_rq_create(ch, EHEA_RQ3, EHEA_QP_RQ3A, EHEA_RQ3_FRAME_MAX,
+			      large ? entries[EHEA_RQ3] : 0);
+}
+
+static void ehea_rq_destroy(struct ehea_rq *rq)
+{
+	u32 slot;
+
+	for (slot = 0; rq->pool && slot <= rq->mask; slot++)
+		if (rq->buf[slot])
+			page_pool_free_va(rq->pool, rq->buf[slot], false);
+	while (rq->recycle) {
+		void *buf = rq->recycle;
+
+		rq->recycle = *(void **)buf;
+		page_pool_free_va(rq->pool, buf, false);
+	}
+	ehea_rq_drop_page(rq);
+	page_pool_destroy(rq->pool);
+	kvfree(rq->buf);
+}
+
+/**
+ * ehea_rx_destroy - free the receive queues' buffers
+ * @ch: its QP is gone; ehea_rx_create() may have failed or not been called
+ *
+ * Context: process, sleeps.
+ */
+void ehea_rx_destroy(struct ehea_channel *ch)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(ch->rq); i++)
+		ehea_rq_destroy(&ch->rq[i]);
+}

@@ -1,0 +1,742 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Host Ethernet Adapter (HEA): sending.
+ *
+ * A frame of up to 224 bytes is copied into its WQE and freed at once: the
+ * adapter has all of it, so nobody waits for its completion. Of such WQEs
+ * only one in many is signalled. The others point into the skb, which is
+ * kept until a completion says that they are done; these are signalled when
+ * the doorbell rings. WQEs complete in order, so one completion is enough for
+ * the group of WQEs up to it.
+ */
+#include <linux/gfp.h>
+#include <linux/if_vlan.h>
+#include <linux/jiffies.h>
+#include <linux/mm.h>
+#include <linux/netdevice.h>
+#include <linux/slab.h>
+#include <net/netdev_queues.h>
+
+#include "ehea.h"
+#include "ehea_frame.h"
+
+/* Unsignalled WQEs in a row, and how long they may lie there in the end. */
+#define EHEA_TX_LAZY_MAX	64U
+#define EHEA_TX_LAZY_TIME	msecs_to_jiffies(20)
+
+/* Free WQEs at which a stopped queue goes on: a quarter of them. */
+#define EHEA_TX_WAKE_SHIFT	2
+
+/* Tries to find a bounce buffer that the MR covers. */
+#define EHEA_TX_BOUNCE_TRIES	16
+
+#define EHEA_TX_ALL_BOUNCES	GENMASK(EHEA_TX_BOUNCES - 1, 0)
+
+/* WQEs that may be posted now. */
+static u32 ehea_tx_room(const struct ehea_tx *tx)
+{
+	return tx->entries - (READ_ONCE(tx->head) - READ_ONCE(tx->tail));
+}
+
+static u32 ehea_tx_wake_at(const struct ehea_tx *tx)
+{
+	return tx->entries >> EHEA_TX_WAKE_SHIFT;
+}
+
+static bool ehea_tx_bounce_is_free(const struct ehea_tx *tx)
+{
+	return READ_ONCE(tx->bounce_busy) != EHEA_TX_ALL_BOUNCES;
+}
+
+/* The group that is being filled. */
+static struct ehea_tx_group *ehea_tx_open_group(struct ehea_tx *tx)
+{
+	return &tx->group[tx->group_head & tx->mask];
+}
+
+/* Have the WQE written last report its completion, and that of its group. */
+static void ehea_tx_signal(struct ehea_tx *tx)
+{
+	struct ehea_swqe *wqe = &tx->wqe[(tx->head - 1) & tx->mask];
+	struct ehea_tx_group *group = ehea_tx_open_group(tx);
+
+	wqe->wr_id = cpu_to_be64(tx->group_head & tx->mask);
+	wqe->ctrl |= cpu_to_be16(EHEA_SWQE_SIGNALLED);
+	group->head = tx->head;
+	group->skb_head = tx->skb_head;
+	WRITE_ONCE(tx->closed, tx->head);
+
+	/* Pairs with the barrier in ehea_tx_clean(). */
+	smp_store_release(&tx->group_head, tx->group_head + 1);
+	memset(ehea_tx_open_group(tx), 0, sizeof(*group));
+}
+
+/* May the WQEs written since the last signalled one do without a signal? */
+static bool ehea_tx_is_lazy(const struct ehea_channel *ch)
+{
+	const struct ehea_tx *tx = &ch->tx;
+
+	return !tx->group[tx->group_head & tx->mask].held &&
+	       tx->head - tx->closed < tx->lazy_max &&
+	       !netif_xmit_stopped(ch->txq);
+}
+
+static void ehea_tx_ring(struct ehea_channel *ch)
+{
+	struct ehea_tx *tx = &ch->tx;
+
+	ehea_qp_post(&ch->qp, EHEA_QP_SQA, tx->head - tx->rung);
+	tx->rung = tx->head;
+}
+
+/* Tell the adapter of what was written. */
+static void ehea_tx_kick(struct ehea_channel *ch)
+{
+	struct ehea_tx *tx = &ch->tx;
+
+	if (!ehea_tx_is_lazy(ch))
+		ehea_tx_signal(tx);
+	else if (!timer_pending(&ch->refill))
+		mod_timer(&ch->refill, jiffies + EHEA_TX_LAZY_TIME);
+	ehea_tx_ring(ch);
+}
+
+/* Frames of a burst must not wait for one that is not coming. */
+static void ehea_tx_kick_rest(struct ehea_channel *ch)
+{
+	struct ehea_tx *tx = &ch->tx;
+
+	if (tx->rung == tx->head)
+		return;
+	ehea_tx_signal(tx);
+	ehea_tx_ring(ch);
+}
+
+static void ehea_tx_count_stop(struct ehea_channel *ch)
+{
+	struct ehea_xmit_stats *stats = &ch->stats->xmit;
+
+	u64_stats_update_begin(&stats->syncp);
+	u64_stats_inc(&stats->stop);
+	u64_stats_update_end(&stats->syncp);
+}
+
+/* What cannot be posted now stays with the stack; nothing is lost. */
+static netdev_tx_t ehea_tx_busy(struct ehea_channel *ch)
+{
+	struct ehea_tx *tx = &ch->tx;
+
+	ehea_tx_kick_rest(ch);
+	ehea_tx_count_stop(ch);
+	netif_tx_stop_queue(ch->txq);
+	/* Pairs with the barrier in __netif_txq_completed_wake(). */
+	smp_mb__after_atomic();
+	if (rcu_access_pointer(ch->view) && ehea_tx_room(tx) &&
+	    ehea_tx_bounce_is_free(tx))
+		netif_tx_start_queue(ch->txq);
+	return NETDEV_TX_BUSY;
+}
+
+static netdev_tx_t ehea_tx_drop(struct ehea_channel *ch, struct sk_buff *skb)
+{
+	struct ehea_xmit_stats *stats = &ch->stats->xmit;
+
+	ehea_tx_kick_rest(ch);
+	u64_stats_update_begin(&stats->syncp);
+	u64_stats_inc(&stats->dropped);
+	u64_stats_update_end(&stats->syncp);
+	dev_kfree_skb_any(skb);
+	return NETDEV_TX_OK;
+}
+
+static bool ehea_tx_map(const struct ehea_view *view, struct ehea_sge *sge,
+			phys_addr_t real, u32 len)
+{
+	u64 bus = ehea_busmap_lookup_range(view->map, real, len);
+
+	sge->addr = cpu_to_be64(bus);
+	sge->lkey = view->send_lkey;
+	sge->len = cpu_to_be32(len);
+	return likely(bus != EHEA_BUSMAP_HOLE);
+}
+
+/*
+ * Describe a frame from byte @skip on: the first piece by @sge, further ones
+ * from @more on.
+ */
+static int ehea_tx_map_skb(const struct ehea_view *view, struct ehea_swqe *wqe,
+			   const struct sk_buff *skb, u32 skip,
+			   struct ehea_sge *sge, struct ehea_sge *more)
+{
+	const struct skb_shared_info *shinfo = skb_shinfo(skb);
+	u32 len = skb_headlen(skb) - skip;
+	u8 sges = 0;
+	int i;
+
+	if (len) {
+		if (!ehea_tx_map(view, sge, __pa(skb->data + skip), len))
+			return -EFAULT;
+		sge = more;
+		sges++;
+	}
+	for (i = 0; i < shinfo->nr_frags; i++) {
+		const skb_frag_t *frag = &shinfo->frags[i];
+
+		if (!ehea_tx_map(view, sge, page_to_phys(skb_frag_page(frag)) +
+				 skb_frag_off(frag), skb_frag_size(frag)))
+			return -EFAULT;
+		sge = sges++ ? sge + 1 : more;
+	}
+	wqe->sges = sges;
+	return 0;
+}
+
+static void ehea_tx_count_copy(struct ehea_channel *ch, bool miss)
+{
+	struct ehea_xmit_stats *stats = &ch->stats->xmit;
+
+	u64_stats_update_begin(&stats->syncp);
+	u64_stats_inc(miss ? &stats->mr_miss : &stats->linearized);
+	u64_stats_update_end(&stats->syncp);
+}
+
+/* Copy a frame, from byte @skip on, to where the adapter can read it. */
+static int ehea_tx_bounce(struct ehea_channel *ch, const struct ehea_view *view,
+			  struct ehea_swqe *wqe, const struct sk_buff *skb,
+			  u32 skip, struct ehea_sge *sge)
+{
+	struct ehea_tx_group *group = ehea_tx_open_group(&ch->tx);
+	unsigned int nr = ffz(READ_ONCE(ch->tx.bounce_busy));
+	u32 len = skb->len - skip;
+
+	if (len > EHEA_TX_BOUNCE_SIZE)
+		return -EMSGSIZE;
+	if (nr >= EHEA_TX_BOUNCES)
+		return -EBUSY;
+	if (!ehea_tx_map(view, sge, __pa(ch->tx.bounce[nr]), len))
+		return -EFAULT;
+	if (skb_copy_bits(skb, skip, ch->tx.bounce[nr], len))
+		return -EFAULT;
+
+	wqe->sges = 1;
+	set_bit(nr, &ch->tx.bounce_busy);
+	group->bounces |= BIT(nr);
+	group->held = true;
+	return 0;
+}
+
+/* Describe a frame. Return: 1 if the skb must be kept, 0 if it was copied. */
+static int ehea_tx_describe(struct ehea_channel *ch,
+			    const struct ehea_view *view,
+			    struct ehea_swqe *wqe, const struct sk_buff *skb,
+			    u32 skip)
+{
+	struct ehea_sge *more = skip ? wqe->mixed.more : &wqe->sge[1];
+	struct ehea_sge *sge = skip ? &wqe->mixed.first : wqe->sge;
+	u32 max = skip ? EHEA_SWQE_MIXED_SGES : EHEA_SWQE_SGES;
+	bool fits = skb_shinfo(skb)->nr_frags < max;
+	int err;
+
+	if (likely(fits) &&
+	    likely(!ehea_tx_map_skb(view, wqe, skb, skip, sge, more)))
+		return 1;
+
+	err = ehea_tx_bounce(ch, view, wqe, skb, skip, sge);
+	if (!err)
+		ehea_tx_count_copy(ch, fits);
+	return err;
+}
+
+/* Copy the first bytes of a frame into its WQE. */
+static int ehea_tx_copy(u8 *imm, const struct sk_buff *skb, u32 len)
+{
+	if (unlikely(len > skb_headlen(skb)))
+		return skb_copy_bits(skb, 0, imm, len);
+	memcpy(imm, skb->data, len);
+	return 0;
+}
+
+static int ehea_tx_write_gso(struct ehea_channel *ch,
+			     const struct ehea_view *view,
+			     struct ehea_swqe *wqe, const struct sk_buff *skb)
+{
+	u32 hdr = skb_tcp_all_headers(skb);
+
+	/* ehea_features_check() sees to it, but not everyone asks it. */
+	if (unlikely(!ehea_tx_can_segment(skb)))
+		return -EMSGSIZE;
+	memcpy(wqe->mixed.imm, skb->data, hdr);
+	wqe->imm_len = hdr;
+	wqe->mss = cpu_to_be16(skb_shinfo(skb)->gso_size);
+	wqe->ctrl = cpu_to_be16(EHEA_SWQE_TSO | EHEA_SWQE_IMM | EHEA_SWQE_SGL);
+	return ehea_tx_describe(ch, view, wqe, skb, hdr);
+}
+
+/*
+ * Write what is to be sent. Return: 1 if the skb must be kept until then, 0
+ * if it was copied, or a negative error number.
+ */
+static int ehea_tx_write(struct ehea_channel *ch, const struct ehea_view *view,
+			 struct ehea_swqe *wqe, const struct sk_buff *skb)
+{
+	if (skb_is_gso(skb))
+		return ehea_tx_write_gso(ch, view, wqe, skb);
+	if (skb->len <= EHEA_SWQE_IMM_MAX) {
+		if (unlikely(skb->len < ETH_HLEN))
+			return -EMSGSIZE;
+		wqe->imm_len = skb->len;
+		wqe->ctrl = cpu_to_be16(EHEA_SWQE_IMM);
+		return ehea_tx_copy(wqe->imm, skb, skb->len);
+	}
+	if (unlikely(skb->len > EHEA_RQ3_FRAME_MAX))
+		return -EMSGSIZE;
+	wqe->ctrl = cpu_to_be16(EHEA_SWQE_SGL);
+	return ehea_tx_describe(ch, view, wqe, skb, 0);
+}
+
+/* What the adapter is to do with a frame besides sending it. */
+static void ehea_tx_offload(struct ehea_tx *tx, struct ehea_swqe *wqe,
+			    const struct sk_buff *skb)
+{
+	u16 ctrl = EHEA_SWQE_FCS;
+
+	if (skb->ip_summed == CHECKSUM_PARTIAL) {
+		int start = skb_checksum_start_offset(skb);
+
+		wqe->ip_start = skb_network_offset(skb);
+		wqe->ip_end = start - 1;
+		wqe->l4_csum = start + skb->csum_offset;
+		ctrl |= EHEA_SWQE_IP_CSUM | EHEA_SWQE_L4_CSUM;
+		ehea_tx_open_group(tx)->csum++;
+	}
+	if (skb_vlan_tag_present(skb)) {
+		wqe->vlan_tag = cpu_to_be16(skb_vlan_tag_get(skb));
+		ctrl |= EHEA_SWQE_VLAN;
+	}
+	wqe->ctrl |= cpu_to_be16(ctrl);
+}
+
+/* Add a frame to its group. Return: bytes that go over the wire. */
+static u32 ehea_tx_count(struct ehea_tx_group *group, const struct sk_buff *skb)
+{
+	u32 tag = skb_vlan_tag_present(skb) ? VLAN_HLEN : 0;
+	u32 bytes = skb->len + tag;
+	u32 segs = 1;
+
+	if (skb_is_gso(skb)) {
+		u32 hdr = skb_tcp_all_headers(skb);
+
+		segs = DIV_ROUND_UP(skb->len - hdr, skb_shinfo(skb)->gso_size);
+		bytes += (segs - 1) * (hdr + tag);
+		group->gso++;
+		group->gso_wire += segs;
+	}
+	group->packets += segs;
+	group->bytes += bytes;
+	return bytes;
+}
+
+/* The WQE is written: make it part of the ring. */
+static void ehea_tx_commit(struct ehea_channel *ch, struct sk_buff *skb,
+			   bool keep)
+{
+	struct ehea_tx *tx = &ch->tx;
+	struct ehea_tx_group *group = ehea_tx_open_group(tx);
+	u32 bytes = ehea_tx_count(group, skb);
+
+	if (tx->head == tx->closed)
+		WRITE_ONCE(tx->lazy_since, jiffies);
+	WRITE_ONCE(tx->head, tx->head + 1);
+	if (keep) {
+		group->held = true;
+		tx->skb[tx->skb_head++ & tx->mask] = skb;
+	}
+
+	skb_tx_timestamp(skb);
+	if (!netif_txq_maybe_stop(ch->txq, ehea_tx_room(tx), 1,
+				  ehea_tx_wake_at(tx)))
+		ehea_tx_count_stop(ch);
+	if (__netdev_tx_sent_queue(ch->txq, bytes, netdev_xmit_more()))
+		ehea_tx_kick(ch);
+	if (!keep)
+		dev_consume_skb_any(skb);
+}
+
+static struct ehea_channel *ehea_tx_channel(const struct net_device *netdev,
+					    const struct sk_buff *skb)
+{
+	const struct ehea_port *port = netdev_priv(netdev);
+	const struct ehea_channels *set = rcu_dereference_bh(port->channels);
+
+	return set->ch[skb_get_queue_mapping(skb)];
+}
+
+/**
+ * ehea_start_xmit - send a frame
+ * @skb: frame; its needs were trimmed by ehea_features_check()
+ * @netdev: port's network device
+ *
+ * Context: softirq or BH disabled, interrupts off under netpoll; the Tx queue
+ *	    lock, and so RCU-bh.
+ * Return: NETDEV_TX_OK, or NETDEV_TX_BUSY when the frame has to wait.
+ */
+netdev_tx_t ehea_start_xmit(struct sk_buff *skb, struct net_device *netdev)
+{
+	struct ehea_channel *ch = ehea_tx_channel(netdev, skb);
+	struct ehea_tx *tx = &ch->tx;
+	const struct ehea_view *view;
+	struct ehea_swqe *wqe;
+	int keep;
+
+	view = rcu_dereference_bh(ch->view);
+	if (unlikely(!view || !ehea_tx_room(tx)))
+		return ehea_tx_busy(ch);
+
+	wqe = &tx->wqe[tx->head & tx->mask];
+	memset(wqe, 0, offsetof(struct ehea_swqe, sge));
+	keep = ehea_tx_write(ch, view, wqe, skb);
+	if (unlikely(keep < 0))
+		return keep == -EBUSY ? ehea_tx_busy(ch) :
+					ehea_tx_drop(ch, skb);
+	ehea_tx_offload(tx, wqe, skb);
+	ehea_tx_commit(ch, skb, keep);
+	return NETDEV_TX_OK;
+}
+
+/*
+ * WQEs that hold nothing may lie unsignalled for a while, but not for ever:
+ * have them completed by a WQE that sends nothing.
+ */
+static void ehea_tx_flush(struct ehea_channel *ch)
+{
+	struct ehea_tx *tx = &ch->tx;
+	struct ehea_swqe *wqe;
+
+	if (!__netif_tx_trylock(ch->txq))
+		return;
+	/* Two, so that the queue is never full without having stopped. */
+	if (tx->head != tx->closed && tx->head == tx->rung &&
+	    ehea_tx_room(tx) >= 2) {
+		wqe = &tx->wqe[tx->head & tx->mask];
+		memset(wqe, 0, offsetof(struct ehea_swqe, sge));
+		wqe->ctrl = cpu_to_be16(EHEA_SWQE_PURGE);
+		WRITE_ONCE(tx->head, tx->head + 1);
+		ehea_tx_signal(tx);
+		ehea_tx_ring(ch);
+	}
+	__netif_tx_unlock(ch->txq);
+}
+
+static void ehea_tx_flush_stale(struct ehea_channel *ch)
+{
+	struct ehea_tx *tx = &ch->tx;
+
+	if (READ_ONCE(tx->head) == READ_ONCE(tx->closed))
+		return;
+	if (time_after_eq(jiffies, READ_ONCE(tx->lazy_since) +
+				   EHEA_TX_LAZY_TIME))
+		ehea_tx_flush(ch);
+	else if (!timer_pending(&ch->refill))
+		mod_timer(&ch->refill, jiffies + EHEA_TX_LAZY_TIME);
+}
+
+/* What completed groups amount to. */
+struct ehea_tx_done {
+	u32 packets;
+	u32 bytes;
+	u32 csum;
+	u32 gso;
+	u32 gso_wire;
+	u32 wqes;
+};
+
+static void ehea_tx_complete_group(struct ehea_tx *tx,
+				   const struct ehea_tx_group *group,
+				   struct ehea_tx_done *done, int budget)
+{
+	unsigned int nr;
+
+	while (tx->skb_tail != group->skb_head)
+		napi_consume_skb(tx->skb[tx->skb_tail++ & tx->mask], budget);
+	for (nr = 0; unlikely(group->bounces >> nr); nr++)
+		if (group->bounces & BIT(nr))
+			clear_bit(nr, &tx->bounce_busy);
+
+	done->packets += group->packets;
+	done->bytes += group->bytes;
+	done->csum += group->csum;
+	done->gso += group->gso;
+	done->gso_wire += group->gso_wire;
+	done->wqes += group->head - tx->tail;
+	WRITE_ONCE(tx->tail, group->head);
+}
+
+static void ehea_tx_complete(struct ehea_channel *ch, u32 groups, int budget)
+{
+	struct ehea_tx_stats *stats = &ch->stats->tx;
+	struct ehea_tx_done done = {};
+	struct ehea_tx *tx = &ch->tx;
+	int woken;
+
+	while (groups--) {
+		ehea_tx_complete_group(tx,
+				       &tx->group[tx->group_tail & tx->mask],
+				       &done, budget);
+		tx->group_tail++;
+	}
+
+	woken = __netif_txq_completed_wake(ch->txq, done.wqes, done.bytes,
+					   ehea_tx_room(tx),
+					   ehea_tx_wake_at(tx),
+					   !rcu_access_pointer(ch->view));
+
+	u64_stats_update_begin(&stats->syncp);
+	u64_stats_add(&stats->packets, done.packets);
+	u64_stats_add(&stats->bytes, done.bytes);
+	u64_stats_add(&stats->csum, done.csum);
+	u64_stats_add(&stats->gso_packets, done.gso);
+	u64_stats_add(&stats->gso_wire_packets, done.gso_wire);
+	if (!woken)
+		u64_stats_inc(&stats->wake);
+	u64_stats_update_end(&stats->syncp);
+}
+
+static void ehea_tx_count_errors(struct ehea_channel *ch, u32 errors, u32 bad)
+{
+	struct ehea_tx_stats *stats = &ch->stats->tx;
+
+	u64_stats_update_begin(&stats->syncp);
+	u64_stats_add(&stats->errors, errors);
+	u64_stats_add(&stats->bad_cqe, bad);
+	u64_stats_update_end(&stats->syncp);
+	ehea_port_schedule_reset(ch->port, bad ? "bad send completion" :
+						 "send error");
+}
+
+/* Give CQEs back, not more often than is needed. */
+static void ehea_tx_ack(struct ehea_channel *ch, u32 cqes)
+{
+	struct ehea_tx *tx = &ch->tx;
+
+	tx->unacked += cqes;
+	if (tx->unacked < tx->ack_batch)
+		return;
+	ehea_cq_ack(&ch->send_cq, tx->unacked);
+	tx->unacked = 0;
+}
+
+/**
+ * ehea_tx_clean - free frames that were sent
+ * @ch: channel
+ * @budget: of NAPI; 0 when netpoll calls
+ *
+ * Context: NAPI.
+ */
+void ehea_tx_clean(struct ehea_channel *ch, int budget)
+{
+	struct ehea_ring *ring = &ch->send_cq.ring;
+	u32 cqes = 0, groups = 0, errors = 0, bad = 0;
+	struct ehea_tx *tx = &ch->tx;
+	struct ehea_cqe *cqe;
+	u32 more;
+
+	while (cqes < ring->slots && (cqe = ehea_ring_peek_cqe(ring))) {
+		more = ehea_cqe_group(cqe, tx->mask, tx->group_tail + groups,
+				      READ_ONCE(tx->group_head));
+		if (unlikely(!more))
+			bad++;
+		if (unlikely(cqe->status & cpu_to_be16(EHEA_CQE_TX_RESET)))
+			errors++;
+		groups += more;
+		cqes++;
+		ehea_ring_advance(ring);
+	}
+	if (cqes)
+		ehea_tx_ack(ch, cqes);
+	if (groups) {
+		smp_rmb(); /* read groups after group_head, as written */
+		ehea_tx_complete(ch, groups, budget);
+	}
+	if (unlikely(errors || bad))
+		ehea_tx_count_errors(ch, errors, bad);
+	if (budget)
+		ehea_tx_flush_stale(ch);
+}
+
+/**
+ * ehea_tx_pending - is a completion waiting?
+ * @ch: channel
+ *
+ * Context: NAPI.
+ * Return: true if it is.
+ */
+bool ehea_tx_pending(const struct ehea_channel *ch)
+{
+	return ehea_ring_peek_cqe(&ch->send_cq.ring);
+}
+
+/**
+ * ehea_tx_mark - note which WQEs may name the keys of a replaced view
+ * @ch: channel
+ * @view: replaced, at least one RCU grace period ago
+ *
+ * Those that do are all signalled: a burst ends within one RCU section.
+ *
+ * Context: any.
+ */
+void ehea_tx_mark(struct ehea_channel *ch, struct ehea_view *view)
+{
+	view->sq_mark = READ_ONCE(ch->tx.closed);
+}
+
+/**
+ * ehea_tx_turned - have all WQEs completed that may name a replaced view's keys
+ * @ch: channel
+ * @view: replaced view
+ *
+ * Context: any.
+ * Return: true if they have.
+ */
+bool ehea_tx_turned(const struct ehea_channel *ch, const struct ehea_view *view)
+{
+	return (s32)(READ_ONCE(ch->tx.tail) - view->sq_mark) >= 0;
+}
+
+static void *ehea_tx_alloc_bounce(void)
+{
+	return (void *)__get_free_pages(GFP_KERNEL | __GFP_NOWARN,
+					get_order(EHEA_TX_BOUNCE_SIZE));
+}
+
+static void ehea_tx_free_bounce(void *bounce)
+{
+	free_pages((unsigned long)bounce, get_order(EHEA_TX_BOUNCE_SIZE));
+}
+
+/**
+ * ehea_tx_create - allocate a send queue's memory
+ * @ch: its QP exists
+ *
+ * Context: process, sleeps.
+ * Return: 0 or -ENOMEM; ehea_tx_destroy() cleans up either way.
+ */
+int ehea_tx_create(struct ehea_channel *ch)
+{
+	u32 slots = ch->qp.ring[EHEA_SQ].slots;
+	struct ehea_tx *tx = &ch->tx;
+	unsigned int i;
+
+	tx->wqe = ch->qp.ring[EHEA_SQ].base;
+	tx->mask = slots - 1;
+	tx->entries = ch->qp.entries[EHEA_SQ];
+	tx->lazy_max = min(EHEA_TX_LAZY_MAX, tx->entries / 4);
+	tx->ack_batch = clamp(ch->send_cq.ring.slots - tx->entries, 1U,
+			      tx->entries / 4);
+
+	tx->skb = kvcalloc(slots, sizeof(*tx->skb), GFP_KERNEL);
+	tx->group = kvcalloc(slots, sizeof(*tx->group), GFP_KERNEL);
+	if (!tx->skb || !tx->group)
+		return -ENOMEM;
+	for (i = 0; i < EHEA_TX_BOUNCES; i++) {
+		tx->bounce[i] = ehea_tx_alloc_bounce();
+		if (!tx->bounce[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static bool ehea_tx_bounce_is_mapped(struct ehea_channel *ch, void *bounce)
+{
+	const struct ehea_view *view;
+	bool mapped;
+
+	rcu_read_lock_bh();
+	view = rcu_dereference_bh(ch->view);
+	mapped = view && ehea_busmap_lookup_range(view->map, __pa(bounce),
+						  EHEA_TX_BOUNCE_SIZE) !=
+			 EHEA_BUSMAP_HOLE;
+	rcu_read_unlock_bh();
+	return mapped;
+}
+
+/* Replace a bounce buffer until it is one that the MR covers. */
+static int ehea_tx_prepare_bounce(struct ehea_channel *ch, void **bounce)
+{
+	void *aside[EHEA_TX_BOUNCE_TRIES];
+	unsigned int tries = 0;
+	int err = 0;
+
+	while (!ehea_tx_bounce_is_mapped(ch, *bounce)) {
+		void *other = ehea_tx_alloc_bounce();
+
+		if (!other || tries == ARRAY_SIZE(aside)) {
+			ehea_tx_free_bounce(other);
+			err = -ENOMEM;
+			break;
+		}
+		/* Keep it for now, or it would be the next one again. */
+		aside[tries++] = *bounce;
+		*bounce = other;
+	}
+	while (tries--)
+		ehea_tx_free_bounce(aside[tries]);
+	return err;
+}
+
+/**
+ * ehea_tx_prepare - make a send queue ready
+ * @ch: attached to memory, not started; the stack's queue is stopped
+ *
+ * Kernel memory does not move, so what the MR covers now it always will.
+ *
+ * Context: process, sleeps.
+ * Return: 0, or -ENOMEM when no bounce buffer in the MR can be had.
+ */
+int ehea_tx_prepare(struct ehea_channel *ch)
+{
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < EHEA_TX_BOUNCES; i++) {
+		err = ehea_tx_prepare_bounce(ch, &ch->tx.bounce[i]);
+		if (err)
+			return err;
+	}
+	netdev_tx_reset_queue(ch->txq);
+	return 0;
+}
+
+/**
+ * ehea_tx_destroy - free a send queue's memory and the frames in it
+ * @ch: its QP is gone; ehea_tx_create() may have failed
+ *
+ * Context: process.
+ */
+void ehea_tx_destroy(struct ehea_channel *ch)
+{
+	struct ehea_tx *tx = &ch->tx;
+	unsigned int i;
+
+	while (tx->skb_tail != tx->skb_head)
+		dev_kfree_skb_any(tx->skb[tx->skb_tail++ & tx->mask]);
+	for (i = 0; i < EHEA_TX_BOUNCES; i++)
+		ehea_tx_free_bounce(tx->bounce[i]);
+	kvfree(tx->group);
+	kvfree(tx->skb);
+}
+
+/**
+ * ehea_features_check - what the adapter can do for a frame
+ * @skb: frame
+ * @netdev: port's network device
+ * @features: what the port offers
+ *
+ * Context: softirq or BH disabled.
+ * Return: @features less what the stack must do for this frame.
+ */
+netdev_features_t ehea_features_check(struct sk_buff *skb,
+				      struct net_device *netdev,
+				      netdev_features_t features)
+{
+	return ehea_tx_features(skb, vlan_features_check(skb, features));
+}
