@@ -596,6 +596,11 @@ class Guest:
         return int(re.search(r"MemTotal:\s+(\d+)",
                              self.read("/proc/meminfo")).group(1)) // 1024
 
+    def mem_free(self):
+        """MemFree in MiB."""
+        return int(re.search(r"MemFree:\s+(\d+)",
+                             self.read("/proc/meminfo")).group(1)) // 1024
+
     def mem_plug(self, lmbs=1, node=None):
         """Plug a DIMM and return its id without waiting for the guest."""
         ident = f"dimm{next(self._dimms)}"

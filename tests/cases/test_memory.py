@@ -1,0 +1,427 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Memory comes and goes while frames flow.
+
+Loss is judged from outside: the host sends numbered frames through the guest,
+in at one port and out at the other, both ways."""
+
+import pytest
+
+from ehealab import scene
+from ehealab.errors import CaseError
+from ehealab.guest import adapters
+
+MOVABLE = "memhp_default_state=online_movable"
+INJECT = "/sys/kernel/debug/notifier-error-inject/memory/actions"
+both = pytest.mark.on("power7", "power9")
+three = pytest.mark.on("power7", "power9", "power9-debug")
+
+
+def _registrations(guest, adapter=0):
+    return guest.heas[adapter].stats()["mr"]["registrations"]
+
+
+def _drops(guest):
+    return sum(sum(p["drops"].values()) for p in guest.hea.stats()["ports"])
+
+
+def _boot(lab, ports=2, append=MOVABLE, net="peer", count=1, **fields):
+    props = fields.pop("props", {})
+    guest = lab.boot(adapters(ports=ports, net=net, count=count, **props),
+                     append=append, **fields)
+    scene.load(guest)
+    return guest
+
+
+def _routed(lab, rate, change, props=None, **fields):
+    """Run a change under traffic; returns guest and traffic."""
+    guest = _boot(lab, props=props or {}, **fields)
+    for port in (0, 1):
+        scene.up(guest, port)
+    with scene.routed_traffic(guest, rate) as traffic:
+        guest.hea.wait(lambda h: h.port(2)["tx_frames"] > rate // 4, "traffic")
+        traffic.stretch("change")
+        change(guest)
+        traffic.stretch("after")
+        sent = guest.hea.port(2)["tx_frames"]
+        guest.hea.wait(lambda h: h.port(2)["tx_frames"] > sent + rate // 4,
+                       "traffic after the change")
+    return guest, traffic
+
+
+@three
+@pytest.mark.parametrize("lmbs", [1, 8])
+def test_add_under_traffic_loses_no_frame_and_registers_once_or_twice(
+        lab, lmbs):
+    counts = []
+
+    def change(guest):
+        counts.append(_registrations(guest))
+        guest.mem_add(lmbs)
+        guest.poll(lambda: _registrations(guest) > counts[0], "a new MR")
+        counts.append(_registrations(guest))
+
+    guest, traffic = _routed(lab, 500 if lab.kernel == "debug" else 1000,
+                             change)
+    assert scene.lost(traffic) == 0
+    assert _registrations(guest) - counts[0] <= 2
+
+
+@three
+@pytest.mark.parametrize("lmbs", [1, 8])
+def test_removal_under_traffic_loses_only_what_a_paused_queue_drops(lab, lmbs):
+    def change(guest):
+        dimm = guest.mem_add(lmbs)
+        before = _registrations(guest)
+        drops = _drops(guest)
+        guest.mem_del(dimm)
+        # the notifier's order: one LMB after the other
+        assert _registrations(guest) - before <= lmbs
+        change.drops = _drops(guest) - drops
+
+    _, traffic = _routed(lab, 500 if lab.kernel == "debug" else 1000, change)
+    assert scene.lost(traffic) == change.drops
+    assert change.drops <= 4 * lmbs
+
+
+@both
+def test_dimms_added_and_removed_in_any_order_under_traffic(lab):
+    def change(guest):
+        dimms = [guest.mem_add(1) for _ in range(4)]
+        for n in (1, 3, 0, 2):
+            guest.mem_del(dimms[n])
+        dimms = [guest.mem_add(1), guest.mem_add(2)]
+        guest.mem_del(dimms[0])
+
+    _, traffic = _routed(lab, 500, change)
+    assert scene.lost(traffic) <= _drops(traffic_guest(lab))
+
+
+def traffic_guest(lab):
+    """The guest of a case."""
+    return lab.guests[-1]
+
+
+def test_add_with_slow_firmware_loses_no_frame(lab):
+    _, traffic = _routed(lab, 500, lambda g: g.mem_add(8),
+                         props={"hcall_delay_us": 20})
+    assert scene.lost(traffic) == 0
+
+
+@pytest.mark.parametrize("sizes", ["0x80000000", "0xc0000000", "0xe0000000"])
+def test_every_mr_page_size_that_firmware_may_offer_works(lab, sizes):
+    def change(guest):
+        guest.mem_del(guest.mem_add(2))
+
+    guest, traffic = _routed(lab, 500, change,
+                             props={"mr_page_sizes": sizes})
+    assert scene.lost(traffic) <= 8
+    pages = guest.hea.stats()["mr"]["pages"]
+    smallest_offered = {"0x80000000": "4K", "0xc0000000": "64K",
+                        "0xe0000000": "1M"}[sizes]
+    assert pages[smallest_offered], pages
+
+
+def test_16_mib_pages_take_one_page_call_per_8_gib(lab):
+    guest = _boot(lab, ports=1)
+    scene.up(guest)
+    before = guest.hea.stats()["mr"]
+    guest.mem_add(4)
+    guest.poll(lambda: _registrations(guest) > before["registrations"],
+               "a new MR")
+    after = guest.hea.stats()["mr"]
+    new = after["registrations"] - before["registrations"]
+    assert after["page_calls"] - before["page_calls"] <= 2 * new
+    assert after["pages"]["16M"] > before["pages"]["16M"]
+
+
+def _inject(guest, action, error, priority):
+    if guest.status("test -d " + INJECT):
+        guest.sh(f"modprobe memory-notifier-error-inject priority={priority}")
+    guest.write(f"{INJECT}/{action}/error", str(error))
+
+
+# Above the driver's priority the driver sees a CANCEL without its GOING,
+# below it the GOING comes first.
+priorities = pytest.mark.parametrize("priority", [10, -10],
+                                     ids=["above", "below"])
+
+
+@pytest.mark.on("power7", "power9", "power9-debug")
+@priorities
+def test_cancelled_online_registers_nothing_and_changes_nothing(lab, priority):
+    counts = []
+
+    def change(guest):
+        block = guest.dimm_blocks(guest.mem_add(2))[1]
+        guest.block_state(block, "offline")
+        _inject(guest, "MEM_GOING_ONLINE", -12, priority)
+        counts.append(_registrations(guest))
+        for _ in range(3):
+            with pytest.raises(CaseError):
+                guest.block_state(block, "online")
+        _inject(guest, "MEM_GOING_ONLINE", 0, priority)
+        counts.append(_registrations(guest))
+        guest.block_state(block, "online")
+        guest.poll(lambda: _registrations(guest) > counts[1], "a new MR")
+
+    guest, traffic = _routed(lab, 200, change)
+    assert counts[1] == counts[0]
+    assert _registrations(guest) == counts[1] + 1
+    assert scene.lost(traffic) <= _drops(guest)
+
+
+@pytest.mark.on("power7", "power9", "power9-debug")
+@priorities
+def test_refused_offline_registers_nothing_and_changes_nothing(lab, priority):
+    counts = []
+
+    def change(guest):
+        block = guest.dimm_blocks(guest.mem_add(2))[1]
+        _inject(guest, "MEM_GOING_OFFLINE", -16, priority)
+        guest.sh("sync")
+        counts.append(_registrations(guest))
+        for _ in range(3):
+            with pytest.raises(CaseError):
+                guest.block_state(block, "offline")
+        counts.append(_registrations(guest))
+        _inject(guest, "MEM_GOING_OFFLINE", 0, priority)
+        guest.block_state(block, "offline")
+
+    guest, traffic = _routed(lab, 200, change)
+    assert counts[1] == counts[0]
+    assert _registrations(guest) == counts[1] + 1
+    assert scene.lost(traffic) <= _drops(guest)
+
+
+def test_removal_refused_then_repeated_gives_the_dimm_back(lab):
+    guest = _boot(lab, ports=1)
+    scene.up(guest)
+    dimm = guest.mem_add(2)
+    _inject(guest, "MEM_GOING_OFFLINE", -16, 10)
+    since = guest.mem_unplug(dimm)
+    guest.wait_console("Memory indexed-count-remove failed|"
+                       "Memory hot-remove failed", 30)
+    _inject(guest, "MEM_GOING_OFFLINE", 0, 10)
+    scene.both_ways(guest)
+    for block in guest.dimm_blocks(dimm):
+        guest.sh(f"echo 'memory remove index 0x8{block:07x}' > "
+                 "/sys/kernel/dlpar", check=False)
+    guest.wait_unplugged(dimm, since)
+    scene.both_ways(guest)
+
+
+@three
+def test_blocks_of_page_cache_being_sent_come_and_go_unharmed(lab):
+    """The file lies in hot-added memory on a node of its own and goes out by
+    sendfile() while its blocks go offline, pages moving from one to the
+    other; the receiver checks every word."""
+    guest = _boot(lab, net="hub:0", node1=True)
+    scene.namespaces(guest)
+    dimms = [guest.mem_add(1, node=1), guest.mem_add(1, node=1)]
+    size = 16 if lab.kernel == "debug" else 64
+    guest.sh("mkdir -p /hot && mount -t tmpfs -o mpol=bind:1,size=240m hot /hot"
+             f" && tcpfile make /hot/file {size << 20}")
+    on_node = int(guest.sh("grep Shmem: /sys/devices/system/node/node1/meminfo"
+                           ).split()[-2]) >> 10
+    assert on_node >= size - 1
+    check = guest.ns_job("b", "tcpfile check 5002")
+    check.wait_output("ready")
+    send = guest.ns_job("a", f"tcpfile send /hot/file {scene.ns_ip('b')} 5002 "
+                        "600")
+    sent = guest.hea.port(1)["tx_frames"]
+    for turn in range(6):
+        guest.hea.wait(lambda h, n=sent: h.port(1)["tx_frames"] > n + 2000,
+                       "the file on the wire", 60)
+        guest.mem_del(dimms[turn % 2], timeout=120)
+        dimms[turn % 2] = guest.mem_add(1, node=1)
+        sent = guest.hea.port(1)["tx_frames"]
+    out = send.stop(120)
+    report = dict(zip(*[iter(check.stop(60).replace("ready", "").split())] * 2))
+    assert int(report["bad"]) == 0, (out, report)
+    assert int(report["bytes"]) > size << 20
+
+
+@three
+def test_blocks_offline_and_online_20_times_under_traffic(lab):
+    def change(guest):
+        blocks = guest.dimm_blocks(guest.mem_add(2))
+        for _ in range(20):
+            guest.block_state(blocks[1], "offline")
+            guest.block_state(blocks[1], "online")
+
+    guest, traffic = _routed(lab, 500, change)
+    assert scene.lost(traffic) <= _drops(guest)
+
+
+@both
+def test_block_offline_at_load_may_come_online_and_go_again(lab):
+    guest = lab.boot(adapters(ports=1), append=MOVABLE)
+    dimm = guest.mem_add(2)
+    block = guest.dimm_blocks(dimm)[0]
+    guest.block_state(block, "offline")
+    scene.ready(guest)
+    scene.both_ways(guest)
+    for _ in range(3):
+        guest.block_state(block, "online")
+        scene.both_ways(guest)
+        guest.block_state(block, "offline")
+        scene.both_ways(guest)
+    guest.block_state(block, "online")
+    guest.mem_del(dimm)
+    scene.both_ways(guest)
+
+
+def test_memory_changed_before_the_first_port_opens_is_covered(lab):
+    guest = _boot(lab, ports=1)
+    dimm = guest.mem_add(2)
+    scene.up(guest)
+    scene.both_ways(guest)
+    guest.mem_del(dimm)
+    scene.both_ways(guest)
+
+
+def test_memory_changed_while_ports_are_closed_is_covered(lab):
+    guest = _boot(lab, ports=1)
+    name = scene.up(guest)
+    guest.sh(f"ip link set {name} down")
+    dimm = guest.mem_add(1)
+    other = guest.mem_add(1)
+    guest.mem_del(dimm)
+    scene.up(guest)
+    scene.both_ways(guest)
+    guest.mem_del(other)
+    scene.both_ways(guest)
+
+
+@both
+def test_same_lmb_added_and_removed_back_to_back(lab):
+    def change(guest):
+        for _ in range(5):
+            guest.mem_del(guest.mem_add(1))
+
+    guest, traffic = _routed(lab, 500, change)
+    assert scene.lost(traffic) <= _drops(guest)
+
+
+def test_two_adapters_follow_a_change_with_one_registration_each(lab):
+    guest = _boot(lab, ports=1, count=2)
+    for adapter in (0, 1):
+        scene.up(guest, 0, adapter)
+    before = [_registrations(guest, a) for a in (0, 1)]
+    dimm = guest.mem_add(1)
+    for adapter in (0, 1):
+        guest.poll(lambda a=adapter: _registrations(guest, a) > before[a],
+                   "a new MR")
+        assert _registrations(guest, adapter) == before[adapter] + 1
+        scene.both_ways(guest, 0, adapter)
+    guest.mem_del(dimm)
+    for adapter in (0, 1):
+        assert guest.heas[adapter].resources()["mr"] == 1
+        scene.both_ways(guest, 0, adapter)
+
+
+def test_memmap_on_memory_blocks_come_and_go(lab):
+    guest = _boot(lab, ports=1,
+                  append=MOVABLE + " memory_hotplug.memmap_on_memory=1")
+    scene.up(guest)
+    dimm = guest.mem_add(2)
+    scene.both_ways(guest)
+    guest.mem_del(dimm)
+    scene.both_ways(guest)
+
+
+@pytest.mark.on("power7", "power9", "power9-debug")
+def test_ports_open_close_and_reset_while_memory_changes(lab):
+    guest = _boot(lab)
+    names = [scene.up(guest, p) for p in (0, 1)]
+    jobs = [guest.job(f"for i in $(seq 12); do ip link set {n} down; "
+                      f"ip link set {n} up; done") for n in names]
+    while any(job.status is None for job in jobs):
+        guest.mem_del(guest.mem_add(2))
+    for job in jobs:
+        job.wait()
+    for port in (0, 1):
+        scene.up(guest, port)
+        scene.both_ways(guest, port)
+
+
+@pytest.mark.on("power7", "power9", "power9-debug")
+def test_module_may_be_unloaded_and_loaded_while_memory_changes(lab):
+    guest = _boot(lab, ports=1)
+    job = guest.job("for i in $(seq 8); do modprobe -r ehea; modprobe ehea; "
+                    "done")
+    while job.status is None:
+        guest.mem_del(guest.mem_add(1))
+    job.wait()
+    scene.up(guest)
+    scene.both_ways(guest)
+
+
+def test_open_port_pins_no_removable_memory(lab):
+    """After a removal no MR may cover the LMB: firmware refuses it else, and
+    counts that."""
+    guest = _boot(lab, ports=1)
+    scene.up(guest)
+    for _ in range(3):
+        guest.mem_del(guest.mem_add(2))
+        assert guest.hea.violations()["total"] == 0
+        scene.both_ways(guest)
+
+
+@pytest.mark.parametrize("status", ["H_RESOURCE", "H_NO_MEM",
+                                    "H_NOT_ENOUGH_RESOURCES"])
+def test_firmware_that_holds_one_mr_only_costs_no_queued_frame(lab, status):
+    """A second MR is refused as long as the first one lives."""
+    guest = _boot(lab, props={"max_mrs": 1})
+    for port in (0, 1):
+        scene.up(guest, port)
+    dimm = guest.mem_add(1)
+    scene.both_ways(guest)
+    scene.both_ways(guest, 1)
+    guest.mem_del(dimm)
+    scene.both_ways(guest)
+    assert guest.hea.resources()["mr"] == 1
+    if status != "H_RESOURCE":
+        guest.hea.fault(f"op=H_ALLOC_HEA_RESOURCE,rtype=mr,times=1,rc={status}")
+        guest.mem_del(guest.mem_add(1))
+        scene.both_ways(guest)
+
+
+def test_firmware_that_refuses_every_mr_for_a_while_is_outlived(lab):
+    guest = _boot(lab, ports=1, props={"max_mrs": 1})
+    name = scene.up(guest)
+    guest.hea.fault("op=H_ALLOC_HEA_RESOURCE,rtype=mr,times=0,rc=H_RESOURCE")
+    guest.mem_add(1)
+    guest.hea.wait(lambda h: h.faults()[0]["hits"] >= 3, "three tries", 60)
+    guest.hea.clear_faults()
+    scene.carrier(guest, name, timeout=90)
+    guest.poll(lambda: not guest.status(
+        f"ping -c 1 -W 1 {scene.host_ip()}"), "traffic again", 60)
+    scene.both_ways(guest)
+
+
+def test_long_busy_firmware_delays_a_change_but_loses_no_frame(lab):
+    def change(guest):
+        guest.hea.fault("op=H_REGISTER_HEA_RPAGES,rtype=mr,times=5,"
+                        "rc=H_LONG_BUSY_ORDER_10_MSEC")
+        guest.hea.fault("op=H_REGISTER_SMR,times=3,"
+                        "rc=H_LONG_BUSY_ORDER_1_MSEC")
+        guest.hea.fault("op=H_ALLOC_HEA_RESOURCE,rtype=mr,times=2,"
+                        "rc=H_LONG_BUSY_ORDER_1_MSEC")
+        guest.mem_add(1)
+        guest.hea.wait(lambda h: not h.silent_faults(), "busy answers")
+
+    _, traffic = _routed(lab, 500, change)
+    assert scene.lost(traffic) == 0
+
+
+def test_memory_comes_in_single_lmb_requests_under_traffic(lab):
+    """Eight requests of one LMB each, as fast as the guest takes them."""
+    def change(guest):
+        dimms = [guest.mem_plug(1) for _ in range(8)]
+        want = [b for d in dimms for b in guest.dimm_blocks(d)]
+        guest.poll(lambda: guest.online(want), "8 LMBs online", 90)
+
+    guest, traffic = _routed(lab, 1000, change)
+    assert scene.lost(traffic) == 0
+    assert guest.hea.resources()["mr"] == 1
