@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#define CONFIG_64BIT 1
+#define CONFIG_XARRAY_MULTI 1
