@@ -21,7 +21,7 @@ from . import overlay
 from .errors import CaseError, GuestDied
 from .hea import Hea
 from .peer import Peer
-from .qmp import Qmp
+from .qmp import Qmp, QmpError
 
 LMB = 256                # MiB
 MACHINE = "pseries,x-vof=on,cap-htm=off,cap-cfpc=broken,cap-sbbc=broken," \
@@ -241,6 +241,15 @@ def _bases(spec):
             artifact(f"kernel-{spec.kernel}") / "modules.cpio.gz"]
 
 
+def second_kernel(kernel, module="module"):
+    """Files for a guest that boots another kernel by itself (kexec)."""
+    spec = Spec(kernel=kernel, module=module)
+    bases = [b.read_bytes() for b in _bases(spec)]
+    initrd = b"".join(b + bytes(-len(b) % 4) for b in bases)
+    return {"lab/second/vmlinux": artifact(f"kernel-{kernel}") / "vmlinux",
+            "lab/second/initrd": initrd + _module_archive(spec).bytes()}
+
+
 class Guest:
     """A running guest."""
 
@@ -290,17 +299,21 @@ class Guest:
                              args=(streams["con"],)).start()
         self._agent = streams["agent"]
         threading.Thread(target=self._read_agent, daemon=True).start()
+        try:
+            self.qmp = Qmp(streams["qmp"], self.cond, self._log("qmp.log"))
+        except QmpError as err:
+            raise CaseError(f"QEMU did not start: {self._qemu_log()}") from err
         for peer in self.peers.values():
             peer.accept()
-        self.qmp = Qmp(streams["qmp"], self.cond, self._log("qmp.log"))
         self.heas = [Hea(self.qmp, f"hea{a}")
                      for a in range(len(self.spec.adapters))]
         self.wait(lambda: self.boots, "the guest's agent", timeout)
         if self.spec.module:
-            self._install_module()
+            self.install_module()
         return self
 
-    def _install_module(self):
+    def install_module(self):
+        """Put the driver where modprobe finds it."""
         self.sh("d=/lib/modules/$(uname -r); mkdir -p $d/updates; "
                 "cp /lab/modules/*.ko $d/updates/ 2>/dev/null; depmod -a")
 
@@ -327,8 +340,10 @@ class Guest:
             except socket.timeout:
                 if self._proc.poll() is not None:
                     break
-        raise CaseError("QEMU did not start: "
-                        + (self.dir / "qemu.log").read_text()[-2000:])
+        raise CaseError(f"QEMU did not start: {self._qemu_log()}")
+
+    def _qemu_log(self):
+        return (self.dir / "qemu.log").read_text(errors="replace")[-2000:]
 
     def _spawn(self):
         self.command = Machine(self.spec, self.dir).command()
