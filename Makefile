@@ -6,13 +6,17 @@ obj-$(CONFIG_EHEA) := ehea.o
 
 ehea-y := ehea_main.o
 ehea-y += ehea_netdev.o
+ehea-y += ehea_filter.o
+ehea-y += ehea_channel.o
 ehea-y += ehea_tx.o
 ehea-y += ehea_rx.o
 ehea-y += ehea_mem.o
+ehea-y += ehea_region.o
 ehea-y += ehea_qmr.o
 ehea-y += ehea_busmap.o
 ehea-y += ehea_phyp.o
 ehea-y += ehea_cb.o
+ehea-y += ehea_stats.o
 ehea-y += ehea_ethtool.o
 
 obj-$(CONFIG_EHEA_KUNIT_TEST) += tests/kunit/

@@ -4,8 +4,8 @@
  *
  * Locks, outermost first:
  *   hotplug locks of the memory core, held around the memory notifier
- *   RTNL			a port's configuration, opening and closing it
  *   adapter->port_lock		adapter->ports
+ *   RTNL			a port's configuration, opening and closing it
  *   ehea_mem's mutex		MRs, views and which channels have them; taken
  *				by the work item that a memory notifier waits
  *				for, so nothing above it is taken inside
@@ -17,6 +17,7 @@
 
 #include <linux/cpumask.h>
 #include <linux/if_vlan.h>
+#include <linux/interrupt.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/netdevice.h>
@@ -284,6 +285,7 @@ struct ehea_rq {
  * @old_views: &struct ehea_view that posted WQEs may still use
  * @running: the QP may be paused and resumed
  * @stuck: abandoned by a memory change, waiting for the port's reset
+ * @timed_out: the stack gave up waiting for completions
  */
 struct ehea_channel {
 	struct napi_struct napi;
@@ -312,6 +314,7 @@ struct ehea_channel {
 	struct list_head old_views;
 	bool running;
 	bool stuck;
+	bool timed_out;
 };
 
 /**
@@ -450,6 +453,7 @@ struct ehea_mem_stats {
  * @no_mr: firmware gave none; the channels are paused
  * @mem_stats: for ethtool and debugfs
  * @debugfs: directory
+ * @crash_node: in the crash handler's list
  */
 struct ehea_adapter {
 	struct platform_device *pdev;
@@ -466,6 +470,7 @@ struct ehea_adapter {
 	bool no_mr;
 	struct ehea_mem_stats mem_stats;
 	struct dentry *debugfs;
+	struct list_head crash_node;
 };
 
 /* ehea_mem.c */
@@ -514,6 +519,8 @@ bool ehea_rx_turned(const struct ehea_channel *ch,
 int ehea_rx_rekey(struct ehea_channel *ch, const struct ehea_view *view);
 
 /* ehea_channel.c */
+int ehea_request_irq(const struct ehea_eq *eq, irq_handler_t handler,
+		     const char *name, void *arg);
 struct ehea_channels *ehea_channels_create(struct ehea_port *port,
 					   const struct ehea_config *config);
 void ehea_channels_destroy(struct ehea_channels *set);
@@ -543,8 +550,9 @@ int ehea_filter_sync(struct ehea_port *port,
 		     const struct ehea_mc_snapshot *snap);
 int ehea_filter_set_mac(struct ehea_port *port, const u8 *mac);
 int ehea_filter_vlans(struct ehea_port *port);
-u64 ehea_filter_rx_control(const struct ehea_port *port);
-int ehea_filter_apply_rx_control(struct ehea_port *port);
+int ehea_filter_set_promisc(struct ehea_port *port, bool on);
+int ehea_filter_apply_rx_control(struct ehea_port *port,
+				 netdev_features_t features);
 
 /* ehea_netdev.c */
 struct ehea_port *ehea_port_create(struct ehea_adapter *adapter, u16 id,
@@ -557,7 +565,38 @@ int ehea_port_query_link(struct ehea_port *port);
 int ehea_port_reconfigure(struct ehea_port *port,
 			  const struct ehea_config *config);
 
+/* ehea_stats.c */
+extern const struct netdev_stat_ops ehea_stat_ops;
+void ehea_get_stats64(struct net_device *netdev,
+		      struct rtnl_link_stats64 *stats);
+void ehea_stats_init(struct ehea_port *port);
+void ehea_stats_start(struct ehea_port *port);
+void ehea_stats_stop(struct ehea_port *port);
+
+/* ehea_stats.c */
+extern const struct netdev_stat_ops ehea_stat_ops;
+void ehea_stats_init(struct ehea_port *port);
+void ehea_stats_start(struct ehea_port *port);
+void ehea_stats_stop(struct ehea_port *port);
+int ehea_stats_refresh(struct ehea_port *port);
+void ehea_get_stats64(struct net_device *netdev,
+		      struct rtnl_link_stats64 *stats);
+
 /* ehea_ethtool.c */
 extern const struct ethtool_ops ehea_ethtool_ops;
+
+/* ehea_devlink.c */
+int ehea_health_init(struct ehea_adapter *adapter);
+void ehea_health_exit(struct ehea_adapter *adapter);
+void ehea_health_tx_timeout(struct ehea_port *port, unsigned int queue);
+void ehea_health_qp_error(struct ehea_port *port, u32 token);
+void ehea_health_malfunction(struct ehea_adapter *adapter,
+			     struct ehea_port *port);
+
+/* ehea_debugfs.c */
+void ehea_debugfs_init(void);
+void ehea_debugfs_exit(void);
+void ehea_debugfs_add(struct ehea_adapter *adapter);
+void ehea_debugfs_remove(struct ehea_adapter *adapter);
 
 #endif /* EHEA_H */

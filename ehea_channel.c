@@ -184,6 +184,28 @@ static void ehea_channels_free_irq(struct ehea_channels *set)
 	ibmebus_free_irq(set->aff_eq.ist, set);
 }
 
+/**
+ * ehea_request_irq - request the interrupt of an EQ
+ * @eq: event queue
+ * @handler: handler
+ * @name: for /proc/interrupts
+ * @arg: of the handler
+ *
+ * Context: process, sleeps.
+ * Return: 0 or a negative error number, nothing allocated then.
+ */
+int ehea_request_irq(const struct ehea_eq *eq, irq_handler_t handler,
+		     const char *name, void *arg)
+{
+	int err;
+
+	err = ibmebus_request_irq(eq->ist, handler, 0, name, arg);
+	/* The bus leaves the mapping behind when the request fails. */
+	if (err)
+		irq_dispose_mapping(irq_find_mapping(NULL, eq->ist));
+	return err;
+}
+
 static int ehea_channels_create_error_eq(struct ehea_channels *set)
 {
 	struct ehea_port *port = set->port;
@@ -195,8 +217,8 @@ static int ehea_channels_create_error_eq(struct ehea_channels *set)
 		return err;
 	snprintf(set->aff_name, sizeof(set->aff_name), "%s-error",
 		 port->netdev->name);
-	err = ibmebus_request_irq(set->aff_eq.ist, ehea_error_irq, 0,
-				  set->aff_name, set);
+	err = ehea_request_irq(&set->aff_eq, ehea_error_irq, set->aff_name,
+			       set);
 	if (err)
 		ehea_eq_destroy(&set->aff_eq);
 	return err;
@@ -264,8 +286,7 @@ static int ehea_channel_request_irq(struct ehea_channel *ch)
 
 	snprintf(ch->irq_name, sizeof(ch->irq_name), "%s-%u", ch->netdev->name,
 		 ch->index);
-	err = ibmebus_request_irq(ch->eq.ist, ehea_channel_irq, 0,
-				  ch->irq_name, ch);
+	err = ehea_request_irq(&ch->eq, ehea_channel_irq, ch->irq_name, ch);
 	if (err)
 		return err;
 	ch->irq = irq_find_mapping(NULL, ch->eq.ist);

@@ -62,8 +62,16 @@ static void ehea_filter_del_broadcast(struct ehea_port *port)
 	port->bc_registered = false;
 }
 
-/* Firmware or the management console may refuse; say so once. */
-static int ehea_filter_set_promisc(struct ehea_port *port, bool on)
+/**
+ * ehea_filter_set_promisc - receive unicast frames that no filter matches
+ * @port: port
+ * @on: do
+ *
+ * Context: process, sleeps; RTNL.
+ * Return: 0 or a negative error number; -EPERM when the management console
+ *	   forbids it.
+ */
+int ehea_filter_set_promisc(struct ehea_port *port, bool on)
 {
 	struct ehea_channels *set = rtnl_dereference(port->channels);
 	u64 qp = on && set ? set->ch[0]->qp.res.handle : 0;
@@ -220,16 +228,9 @@ int ehea_filter_vlans(struct ehea_port *port)
 					 port->vlans);
 }
 
-/**
- * ehea_filter_rx_control - receive control of a port
- * @port: port
- *
- * Context: RTNL.
- * Return: bits for CB0.
- */
-u64 ehea_filter_rx_control(const struct ehea_port *port)
+static u64 ehea_filter_rx_control(const struct ehea_port *port,
+				  netdev_features_t features)
 {
-	netdev_features_t features = port->netdev->features;
 	u64 rxc = EHEA_RXC_VALID | EHEA_RXC_IP_CSUM | EHEA_RXC_L4_CSUM;
 
 	if (port->jumbo)
@@ -245,15 +246,17 @@ u64 ehea_filter_rx_control(const struct ehea_port *port)
 
 /**
  * ehea_filter_apply_rx_control - have firmware follow the port's settings
- * @port: open port
+ * @port: port; nothing is done unless it is open
+ * @features: of its network device
  *
  * Context: process, sleeps; RTNL.
  * Return: 0 or a negative error number.
  */
-int ehea_filter_apply_rx_control(struct ehea_port *port)
+int ehea_filter_apply_rx_control(struct ehea_port *port,
+				 netdev_features_t features)
 {
 	struct ehea_channels *set = rtnl_dereference(port->channels);
-	u64 rxc = ehea_filter_rx_control(port);
+	u64 rxc = ehea_filter_rx_control(port, features);
 	u32 qpns[EHEA_MAX_QPS];
 	int err;
 
@@ -288,7 +291,7 @@ int ehea_filter_sync(struct ehea_port *port,
 	/* What the console forbids does not become possible by waiting. */
 	if (err && err != -EPERM)
 		return err;
-	err = ehea_filter_apply_rx_control(port);
+	err = ehea_filter_apply_rx_control(port, port->netdev->features);
 	if (err)
 		return err;
 
@@ -318,6 +321,19 @@ int ehea_filter_open(struct ehea_port *port)
 	return ehea_filter_add_broadcast(port, port->netdev->dev_addr);
 }
 
+/* Without "valid" the port receives nothing. */
+static void ehea_filter_stop(struct ehea_port *port)
+{
+	struct ehea_channels *set = rtnl_dereference(port->channels);
+	u32 qpns[EHEA_MAX_QPS];
+
+	if (!port->rx_control)
+		return;
+	ehea_channels_qpns(set, qpns, port->max_channels);
+	ehea_phyp_set_port_rx(&port->adapter->hea, port->id, 0, qpns,
+			      port->max_channels);
+}
+
 /**
  * ehea_filter_close - deregister everything
  * @port: port that is being closed
@@ -327,6 +343,7 @@ int ehea_filter_open(struct ehea_port *port)
 void ehea_filter_close(struct ehea_port *port)
 {
 	ehea_filter_drop_mc(port, true);
+	ehea_filter_stop(port);
 	ehea_filter_set_allmulti(port, false);
 	ehea_filter_set_promisc(port, false);
 	ehea_filter_del_broadcast(port);
