@@ -11,7 +11,7 @@
 
 /* Random changes for each seed; a native build makes more of them. */
 #ifndef EHEA_TEST_STEPS
-#define EHEA_TEST_STEPS	100
+#define EHEA_TEST_STEPS	60
 #endif
 
 #define BASE	BIT_ULL(63)
