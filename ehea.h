@@ -550,6 +550,7 @@ int ehea_filter_sync(struct ehea_port *port,
 		     const struct ehea_mc_snapshot *snap);
 int ehea_filter_set_mac(struct ehea_port *port, const u8 *mac);
 int ehea_filter_vlans(struct ehea_port *port);
+void ehea_filter_crash(struct ehea_port *port);
 int ehea_filter_set_promisc(struct ehea_port *port, bool on);
 int ehea_filter_apply_rx_control(struct ehea_port *port,
 				 netdev_features_t features);

@@ -4,6 +4,7 @@
  * multicast, promiscuous mode, VLAN ids.
  */
 #include <linux/etherdevice.h>
+#include <linux/rculist.h>
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
 
@@ -143,7 +144,8 @@ static int ehea_filter_add_mc(struct ehea_port *port, const u8 *addr)
 	}
 	ether_addr_copy(mc->addr, addr);
 	mc->keep = true;
-	list_add_tail(&mc->node, &port->mc_list);
+	/* The crash handler takes no lock. */
+	list_add_tail_rcu(&mc->node, &port->mc_list);
 	return 0;
 }
 
@@ -155,7 +157,7 @@ static void ehea_filter_drop_mc(struct ehea_port *port, bool all)
 		if (mc->keep && !all)
 			continue;
 		ehea_bcmc_del(port, EHEA_BCMC_MULTICAST, mc->addr);
-		list_del(&mc->node);
+		list_del_rcu(&mc->node);
 		kfree(mc);
 	}
 }
@@ -380,4 +382,33 @@ int ehea_filter_set_mac(struct ehea_port *port, const u8 *mac)
 	    ehea_filter_add_broadcast(port, old))
 		ehea_port_schedule_reset(port, "address is lost");
 	return err;
+}
+
+static void ehea_bcmc_crash(struct ehea_port *port, u8 kind, const u8 *mac)
+{
+	struct ehea_hea *hea = &port->adapter->hea;
+
+	ehea_phyp_crash_dereg_bcmc(hea, port->id, kind | EHEA_BCMC_UNTAGGED,
+				   mac);
+	ehea_phyp_crash_dereg_bcmc(hea, port->id, kind | EHEA_BCMC_ANY_VLAN,
+				   mac);
+}
+
+/**
+ * ehea_filter_crash - deregister everything before another kernel takes over
+ * @port: port
+ *
+ * Context: crash handler: no other CPU runs, and no lock is taken.
+ */
+void ehea_filter_crash(struct ehea_port *port)
+{
+	static const u8 any[ETH_ALEN];
+	struct ehea_mc_addr *mc;
+
+	if (port->bc_registered)
+		ehea_bcmc_crash(port, 0, port->bc_mac);
+	if (port->allmulti)
+		ehea_bcmc_crash(port, EHEA_BCMC_ALL | EHEA_BCMC_MULTICAST, any);
+	list_for_each_entry_lockless(mc, &port->mc_list, node)
+		ehea_bcmc_crash(port, EHEA_BCMC_MULTICAST, mc->addr);
 }

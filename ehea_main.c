@@ -256,7 +256,7 @@ ATTRIBUTE_GROUPS(ehea_adapter);
 
 static ssize_t capabilities_show(struct device_driver *drv, char *buf)
 {
-	return sysfs_emit(buf, "%d", EHEA_CAPABILITIES);
+	return sysfs_emit(buf, "%d\n", EHEA_CAPABILITIES);
 }
 static DRIVER_ATTR_RO(capabilities);
 
@@ -475,9 +475,14 @@ static struct platform_driver ehea_driver = {
 static void ehea_crash(void)
 {
 	struct ehea_adapter *adapter;
+	struct ehea_port *port;
+	unsigned long id;
 
-	list_for_each_entry_lockless(adapter, &ehea_adapters, crash_node)
+	list_for_each_entry_lockless(adapter, &ehea_adapters, crash_node) {
 		ehea_fw_crash(&adapter->hea);
+		xa_for_each(&adapter->ports, id, port)
+			ehea_filter_crash(port);
+	}
 }
 
 static int __init ehea_init(void)

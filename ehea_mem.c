@@ -45,8 +45,9 @@ struct ehea_mem_change {
 	bool remove;
 };
 
-/**
- * struct ehea_mem - memory as all adapters see it
+/*
+ * Memory as all adapters see it.
+ *
  * @lock: protects all below up to @map, every adapter's regions and channels,
  *	and every channel's view; held by the work that a notifier waits for,
  *	so nobody takes RTNL or waits for hotplug locks while holding it
@@ -61,7 +62,7 @@ struct ehea_mem_change {
  * @reap: frees replaced MRs once they are out of use
  */
 static struct {
-	struct mutex lock;
+	struct mutex lock;		/* protects all up to @retry */
 	struct list_head adapters;
 	struct ehea_busmap *map;
 	unsigned long retry;
@@ -72,6 +73,16 @@ static struct {
 	struct delayed_work work;
 	struct delayed_work reap;
 } ehea_mem;
+
+/* Memory beyond the map's reach is not lost, only slow. */
+static int ehea_mem_check_range(int err, u64 start)
+{
+	if (err != -ERANGE)
+		return err;
+	pr_warn("memory at %#llx is out of reach, frames in it are copied\n",
+		start);
+	return 0;
+}
 
 /* The part of a range that can be used now: offline blocks may yet go. */
 static int ehea_mem_add_online(struct resource *res, void *arg)
@@ -89,6 +100,7 @@ static int ehea_mem_add_online(struct resource *res, void *arg)
 		    !pfn_to_online_page(PHYS_PFN(first)))
 			continue;
 		err = ehea_busmap_add(map, first, last - first + 1);
+		err = ehea_mem_check_range(err, first);
 		if (err)
 			return err;
 	}
@@ -111,6 +123,7 @@ static int ehea_mem_skip_huge_pages(struct ehea_busmap *map)
 		if (reg[1] != EHEA_HUGE_PAGE || order >= 30)
 			continue;
 		err = ehea_busmap_remove(map, reg[0], reg[1] << order);
+		err = ehea_mem_check_range(err, reg[0]);
 		if (err)
 			break;
 	}
@@ -129,10 +142,8 @@ static int ehea_mem_apply(struct ehea_busmap *map, struct list_head *changes)
 						 change->len);
 		else
 			err = ehea_busmap_add(map, change->start, change->len);
-		if (err == -ERANGE)
-			pr_warn("memory at %#llx is out of reach, frames in it are copied\n",
-				change->start);
-		else if (err)
+		err = ehea_mem_check_range(err, change->start);
+		if (err)
 			return err;
 	}
 	return 0;

@@ -1170,3 +1170,32 @@ int ehea_phyp_dereg_bcmc(struct ehea_hea *hea, u16 port, u8 kind,
 	ehea_pack_bcmc(call.in, port, kind, mac, vlan);
 	return ehea_call(hea, &call);
 }
+
+/**
+ * ehea_phyp_crash_dereg_bcmc - deregister a filter before another kernel
+ *	takes over
+ * @hea: adapter
+ * @port: logical port
+ * @kind: EHEA_BCMC_* or'ed
+ * @mac: address
+ *
+ * Context: crash handler, as ehea_fw_crash(); waits 20 ms at most.
+ * Fact: Documentation/hea-interface.rst section 7.
+ */
+void ehea_phyp_crash_dereg_bcmc(struct ehea_hea *hea, u16 port, u8 kind,
+				const u8 *mac)
+{
+	unsigned int tries = EHEA_CRASH_TRIES;
+	u64 in[EHEA_REGS] = {};
+	long status;
+
+	ehea_pack_bcmc(in, port, kind, mac, 0);
+	do {
+		status = plpar_hcall_norets(H_DEREG_BCMC, hea->handle,
+					    in[EHEA_R(5)], in[EHEA_R(6)],
+					    in[EHEA_R(7)], in[EHEA_R(8)]);
+		if (!ehea_status_is_later(status))
+			return;
+		udelay(EHEA_CRASH_NAP_US);
+	} while (--tries);
+}

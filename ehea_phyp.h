@@ -345,5 +345,7 @@ int ehea_phyp_reg_bcmc(struct ehea_hea *hea, u16 port, u8 kind,
 		       const u8 *mac, u16 vlan);
 int ehea_phyp_dereg_bcmc(struct ehea_hea *hea, u16 port, u8 kind,
 			 const u8 *mac, u16 vlan);
+void ehea_phyp_crash_dereg_bcmc(struct ehea_hea *hea, u16 port, u8 kind,
+				const u8 *mac);
 
 #endif /* EHEA_PHYP_H */
