@@ -9,6 +9,7 @@ import threading
 
 from .errors import CaseError
 from .peer import Traffic, udp_flow
+from .qmp import QmpError
 
 NS_A, NS_B = "a", "b"
 
@@ -180,9 +181,15 @@ def queues_used(guest, name):
                   if v and re.search(r"(?i)rx.*\d.*packets|q\d+.*rx_packets", k))
 
 
-def qp_error(guest, qp=0, adapter=0):
-    """Make one of the adapter's QPs fail."""
-    guest.heas[adapter].action(f"qp-error qp={qp}")
+def qp_error(guest, index=0, adapter=0):
+    """Make one of the first port's QPs fail."""
+    guest.heas[adapter].action(f"qp-error port=1 index={index}")
+
+
+def qp_error_if_any(guest):
+    """The same, unless the port is being reset and has none."""
+    with contextlib.suppress(QmpError):
+        qp_error(guest)
 
 
 class TcpSink:
