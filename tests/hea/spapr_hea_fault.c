@@ -1,0 +1,1154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * PAPR Host Ethernet Adapter: faults on demand.
+ *
+ * A rule names a place, what must match there, when it fires, and what it
+ * does.  README.md has the grammar.  Rules that nobody set cost nothing.
+ */
+#include "qemu/osdep.h"
+#include "qemu/cutils.h"
+#include "qemu/main-loop.h"
+#include "qapi/error.h"
+#include "hw/core/cpu.h"
+#include "sysemu/cpu-timers.h"
+#include "spapr_hea_int.h"
+#include "trace.h"
+
+typedef struct HeaRcItem {
+    int64_t rc;
+    uint64_t count;
+} HeaRcItem;
+
+typedef struct HeaCorrupt {
+    bool out;                   /* an output register, else bytes */
+    unsigned offset, size;
+    char how;                   /* ':' set, '^' xor, '|' or, '+' add */
+    uint64_t val;
+} HeaCorrupt;
+
+struct HeaFault {
+    unsigned id;
+    char *text;
+    HeaSite site;
+    uint32_t has;
+    uint64_t want[HEA_K_MAX];
+    uint64_t after, times, seen, hits;
+    double prob;
+    uint32_t seed;
+    GRand *rand;
+    bool after_effect;
+    GArray *rcs;                /* of HeaRcItem */
+    GArray *corrupts;           /* of HeaCorrupt */
+    uint32_t delay_us;
+    bool drop;
+    unsigned dup;
+    QTAILQ_ENTRY(HeaFault) next;
+};
+
+/* Names */
+
+typedef struct HeaName {
+    const char *name;
+    uint64_t val;
+} HeaName;
+
+static const HeaName hea_site_names[] = {
+    { "call", HEA_S_CALL }, { "cqe", HEA_S_CQE }, { "eqe", HEA_S_EQE },
+    { "neqe", HEA_S_NEQE }, { "irq", HEA_S_IRQ },
+    { "doorbell", HEA_S_DOORBELL }, { "tx", HEA_S_TX }, { "rx", HEA_S_RX },
+    { "dma", HEA_S_DMA }, { }
+};
+
+static const HeaName hea_key_names[] = {
+    { "op", HEA_K_OP }, { "rtype", HEA_K_RTYPE }, { "handle", HEA_K_HANDLE },
+    { "port", HEA_K_PORT }, { "qp", HEA_K_QP }, { "cq", HEA_K_CQ },
+    { "eq", HEA_K_EQ }, { "cb", HEA_K_CB }, { "wr", HEA_K_WR },
+    { "reg", HEA_K_REG }, { "code", HEA_K_CODE }, { "irq", HEA_K_CODE }, { }
+};
+
+static const HeaName hea_wr_names[] = {
+    { "tx", HEA_SQ }, { "rx1", HEA_RQ1 }, { "rx2", HEA_RQ2 },
+    { "rx3", HEA_RQ3 }, { }
+};
+
+static const HeaName hea_rtype_names[] = {
+    { "qp", HEA_TYPE_QP }, { "cq", HEA_TYPE_CQ }, { "eq", HEA_TYPE_EQ },
+    { "mr", HEA_TYPE_MR }, { "smr", HEA_TYPE_SMR }, { }
+};
+
+static const HeaName hea_reg_keys[] = {
+    { "sqa", HEA_R_SQA }, { "rq1a", HEA_R_RQ1A }, { "rq2a", HEA_R_RQ2A },
+    { "rq3a", HEA_R_RQ3A }, { "feca", HEA_R_FECA }, { "ep", HEA_R_EP },
+    { "n1", HEA_R_N1 }, { }
+};
+
+static const HeaName hea_irq_names[] = {
+    { "neq", HEA_IRQ_NEQ }, { "aff", HEA_IRQ_AFF },
+    { "queue", HEA_IRQ_QUEUE }, { }
+};
+
+/* Fields that corrupt= knows by name; others are given as "+offset.size" */
+static const struct {
+    const char *name;
+    uint16_t offset, size;
+} hea_fields[] = {
+    { "wr_id", HEA_CQE_WR_ID, 8 }, { "type", HEA_CQE_TYPE, 1 },
+    { "status", HEA_CQE_STATUS, 2 }, { "bytes", HEA_CQE_BYTES, 2 },
+    { "vlan", HEA_CQE_VLAN, 2 }, { "csum", HEA_CQE_CSUM, 2 },
+    { "hlen", HEA_CQE_HLEN, 1 }, { "count", HEA_CQE_WQE_COUNT, 2 },
+    { "cqe.token", HEA_CQE_TOKEN, 4 },
+    { "raw", 0, 8 }, { "eqe.token", 4, 4 }, { "neqe.port", 4, 2 },
+    { "cb0.mac", HEA_CB0_MAC, 8 }, { "cb0.rxctrl", HEA_CB0_RXCTRL, 8 },
+    { "cb0.oper", HEA_CB0_OPER, 4 }, { "cb0.speed", HEA_CB0_SPEED, 4 },
+    { "cb0.ext", HEA_CB0_EXT, 4 }, { "cb0.pause", HEA_CB0_PAUSE, 4 },
+    { "cb0.default-qps", HEA_CB0_NUM_QPS, 4 },
+    { "cb4.speed", HEA_CB4_SPEED, 4 }, { "cb4.pause", HEA_CB4_PAUSE, 4 },
+    { "cb4.state", HEA_CB4_STATE, 4 }, { "cb4.jumbo", HEA_CB4_JUMBO, 4 },
+    { "cb4.wrap", HEA_CB4_WRAP, 4 }, { "cb7.ducqpn", 0, 8 },
+    { "qp.control", HEA_QPCB_CONTROL, 8 }, { "qp.aer", HEA_QPCB_AER, 8 },
+    { "hea.max-qps", HEA_QUERY_WORD(5), 4 },
+    { "hea.max-cqs", HEA_QUERY_WORD(6), 4 },
+    { "hea.max-eqs", HEA_QUERY_WORD(7), 4 },
+    { "hea.max-mrs", HEA_QUERY_WORD(8), 4 },
+    { "hea.page-sizes", HEA_QUERY_WORD(18), 4 },
+    { "hea.max-mr-size", HEA_QUERY_WORD(20), 8 },
+    { "hea.ports", HEA_QUERY_WORD(24), 4 },
+    { "hea.max-mc", HEA_QUERY_WORD(28), 8 },
+};
+
+static bool hea_name_lookup(const HeaName *names, const char *name,
+                            uint64_t *val)
+{
+    for (; names->name; names++) {
+        if (!strcmp(names->name, name)) {
+            *val = names->val;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Parsing */
+
+static bool hea_parse_number(const char *text, uint64_t *val, Error **errp)
+{
+    if (qemu_strtou64(text, NULL, 0, val)) {
+        error_setg(errp, "\"%s\" is no number", text);
+        return false;
+    }
+    return true;
+}
+
+static bool hea_parse_named(const HeaName *names, const char *text,
+                            uint64_t *val, Error **errp)
+{
+    return hea_name_lookup(names, text, val) ||
+           hea_parse_number(text, val, errp);
+}
+
+static bool hea_parse_rc(const char *text, int64_t *rc, Error **errp)
+{
+    if (hea_status_by_name(text, rc) || !qemu_strtoi64(text, NULL, 0, rc)) {
+        return true;
+    }
+    error_setg(errp, "\"%s\" is no status", text);
+    return false;
+}
+
+/* Each item is a status, or "status*count" */
+static bool hea_parse_rcs(HeaFault *f, const char *text, Error **errp)
+{
+    g_auto(GStrv) items = g_strsplit_set(text, ",/", -1);
+    int i;
+
+    for (i = 0; items[i]; i++) {
+        HeaRcItem item = { .count = 1 };
+        char *star = strchr(items[i], '*');
+
+        if (star) {
+            *star = 0;
+            if (!hea_parse_number(star + 1, &item.count, errp)) {
+                return false;
+            }
+        }
+        if (!hea_parse_rc(items[i], &item.rc, errp)) {
+            return false;
+        }
+        g_array_append_val(f->rcs, item);
+    }
+    return true;
+}
+
+static bool hea_parse_field(const char *name, HeaCorrupt *c, Error **errp)
+{
+    unsigned i, reg;
+
+    for (i = 0; i < ARRAY_SIZE(hea_fields); i++) {
+        if (!strcmp(hea_fields[i].name, name)) {
+            c->offset = hea_fields[i].offset;
+            c->size = hea_fields[i].size;
+            return true;
+        }
+    }
+    if (sscanf(name, "+%i.%u", (int *)&c->offset, &c->size) == 2 &&
+        c->size >= 1 && c->size <= 8) {
+        return true;
+    }
+    if (sscanf(name, "r%u", &reg) == 1 && reg >= 4 && reg <= 12) {
+        c->out = true;
+        c->offset = reg - 4;
+        return true;
+    }
+    error_setg(errp, "no field \"%s\"", name);
+    return false;
+}
+
+/* "field:value"; a value after ^, | or + changes instead of replacing */
+static bool hea_parse_corrupt(HeaFault *f, const char *text, Error **errp)
+{
+    g_auto(GStrv) items = g_strsplit(text, ",", -1);
+    int i;
+
+    for (i = 0; items[i]; i++) {
+        HeaCorrupt c = { .how = ':' };
+        char *val = strchr(items[i], ':');
+
+        if (!val) {
+            error_setg(errp, "corrupt: \"%s\" has no value", items[i]);
+            return false;
+        }
+        *val++ = 0;
+        if (*val && strchr("^|+", *val)) {
+            c.how = *val++;
+        }
+        if (!hea_parse_field(items[i], &c, errp) ||
+            !hea_parse_number(val, &c.val, errp)) {
+            return false;
+        }
+        g_array_append_val(f->corrupts, c);
+    }
+    return true;
+}
+
+static bool hea_parse_op(HeaFault *f, const char *text, Error **errp)
+{
+    f->site = HEA_S_CALL;
+    if (!strcasecmp(text, "any")) {
+        return true;
+    }
+    if (!hea_call_by_name(text, &f->want[HEA_K_OP])) {
+        error_setg(errp, "no call \"%s\"", text);
+        return false;
+    }
+    f->has |= 1u << HEA_K_OP;
+    return true;
+}
+
+/* A key that says what must match; some of them also say where */
+static bool hea_parse_match(HeaFault *f, HeaKey key, const char *name,
+                            const char *text, Error **errp)
+{
+    const HeaName *names = NULL;
+    static const HeaName none[] = { { } };
+
+    switch (key) {
+    case HEA_K_OP:
+        return hea_parse_op(f, text, errp);
+    case HEA_K_RTYPE:
+        names = hea_rtype_names;
+        break;
+    case HEA_K_WR:
+        names = hea_wr_names;
+        if (f->site == HEA_S_MAX) {
+            f->site = HEA_S_CQE;
+        }
+        break;
+    case HEA_K_REG:
+        names = hea_reg_keys;
+        f->site = HEA_S_DOORBELL;
+        break;
+    case HEA_K_CODE:
+        if (!strcmp(name, "irq")) {
+            names = hea_irq_names;
+            f->site = HEA_S_IRQ;
+            if (!strcmp(text, "any")) {
+                return true;
+            }
+        }
+        break;
+    default:
+        break;
+    }
+    f->has |= 1u << key;
+    return hea_parse_named(names ?: none, text, &f->want[key], errp);
+}
+
+static bool hea_parse_u32(const char *text, uint32_t *val, Error **errp)
+{
+    uint64_t wide;
+
+    if (!hea_parse_number(text, &wide, errp)) {
+        return false;
+    }
+    if (wide > UINT32_MAX) {
+        error_setg(errp, "\"%s\" is too large", text);
+        return false;
+    }
+    *val = wide;
+    return true;
+}
+
+static bool hea_parse_stage(HeaFault *f, const char *text, Error **errp)
+{
+    f->after_effect = !strcmp(text, "after");
+    if (!f->after_effect && strcmp(text, "before")) {
+        error_setg(errp, "stage is before or after");
+        return false;
+    }
+    return true;
+}
+
+static bool hea_parse_site(HeaFault *f, const char *text, Error **errp)
+{
+    uint64_t site;
+
+    if (!hea_name_lookup(hea_site_names, text, &site)) {
+        error_setg(errp, "no place \"%s\"", text);
+        return false;
+    }
+    f->site = site;
+    return true;
+}
+
+static bool hea_parse_key(HeaFault *f, const char *key, const char *val,
+                          Error **errp)
+{
+    uint64_t match;
+
+    if (hea_name_lookup(hea_key_names, key, &match)) {
+        return hea_parse_match(f, match, key, val, errp);
+    } else if (!strcmp(key, "at")) {
+        return hea_parse_site(f, val, errp);
+    } else if (!strcmp(key, "after")) {
+        return hea_parse_number(val, &f->after, errp);
+    } else if (!strcmp(key, "times")) {
+        return hea_parse_number(val, &f->times, errp);
+    } else if (!strcmp(key, "prob")) {
+        f->prob = g_ascii_strtod(val, NULL);
+        return true;
+    } else if (!strcmp(key, "seed")) {
+        return hea_parse_u32(val, &f->seed, errp);
+    } else if (!strcmp(key, "stage")) {
+        return hea_parse_stage(f, val, errp);
+    } else if (!strcmp(key, "rc") || !strcmp(key, "rc-seq")) {
+        return hea_parse_rcs(f, val, errp);
+    } else if (!strcmp(key, "corrupt")) {
+        return hea_parse_corrupt(f, val, errp);
+    } else if (!strcmp(key, "delay") || !strcmp(key, "delay-us")) {
+        return hea_parse_u32(val, &f->delay_us, errp);
+    } else if (!strcmp(key, "dup")) {
+        return hea_parse_u32(val, &f->dup, errp);
+    } else if (!strcmp(key, "drop")) {
+        f->drop = strcmp(val, "0");
+        return true;
+    }
+    error_setg(errp, "no key \"%s\"", key);
+    return false;
+}
+
+/* "a=1,b=x,y" is a=1 and b="x,y"; "drop" alone is drop=1 */
+static GPtrArray *hea_split(const char *text)
+{
+    g_auto(GStrv) words = g_strsplit(text, ",", -1);
+    GPtrArray *pairs = g_ptr_array_new_with_free_func(g_free);
+    int i;
+
+    for (i = 0; words[i]; i++) {
+        char *word = g_strstrip(words[i]);
+
+        if (strchr(word, '=') || !pairs->len) {
+            g_ptr_array_add(pairs, g_strdup(word));
+        } else if (!strcmp(word, "drop")) {
+            g_ptr_array_add(pairs, g_strdup("drop=1"));
+        } else {
+            char **last = (char **)&pairs->pdata[pairs->len - 1];
+            char *joined = g_strdup_printf("%s,%s", *last, word);
+
+            g_free(*last);
+            *last = joined;
+        }
+    }
+    return pairs;
+}
+
+static void hea_fault_free(HeaFault *f)
+{
+    if (f->rand) {
+        g_rand_free(f->rand);
+    }
+    g_array_unref(f->rcs);
+    g_array_unref(f->corrupts);
+    g_free(f->text);
+    g_free(f);
+}
+
+static bool hea_fault_parse(HeaFault *f, const char *text, Error **errp)
+{
+    g_autoptr(GPtrArray) pairs = hea_split(text);
+    unsigned i;
+
+    for (i = 0; i < pairs->len; i++) {
+        char *key = pairs->pdata[i];
+        char *val = strchr(key, '=');
+
+        if (!val) {
+            error_setg(errp, "\"%s\" has no value", key);
+            return false;
+        }
+        *val++ = 0;
+        if (!hea_parse_key(f, key, val, errp)) {
+            return false;
+        }
+    }
+    if (f->site == HEA_S_MAX) {
+        error_setg(errp, "the rule does not say where: op=, wr=, reg=, "
+                   "irq= or at=");
+        return false;
+    }
+    return true;
+}
+
+static uint64_t hea_fault_default_times(const HeaFault *f)
+{
+    uint64_t n = 0;
+    unsigned i;
+
+    for (i = 0; i < f->rcs->len; i++) {
+        n += g_array_index(f->rcs, HeaRcItem, i).count;
+    }
+    return MAX(n, 1);
+}
+
+static void hea_fault_add(SpaprHea *s, const char *text, Error **errp)
+{
+    HeaFault *f = g_new0(HeaFault, 1);
+
+    f->site = HEA_S_MAX;
+    f->times = UINT64_MAX;
+    f->prob = 1;
+    f->seed = 1;
+    f->text = g_strdup(text);
+    f->rcs = g_array_new(false, false, sizeof(HeaRcItem));
+    f->corrupts = g_array_new(false, false, sizeof(HeaCorrupt));
+    if (!hea_fault_parse(f, text, errp)) {
+        hea_fault_free(f);
+        return;
+    }
+    if (f->times == UINT64_MAX) {
+        f->times = hea_fault_default_times(f);
+    }
+    f->rand = g_rand_new_with_seed(f->seed);
+    f->id = ++s->next_fault;
+    QTAILQ_INSERT_TAIL(&s->faults, f, next);
+}
+
+/* Matching */
+
+static bool hea_fault_fits(const HeaFault *f, const HeaEvent *ev)
+{
+    unsigned k;
+
+    if (f->site != ev->site || f->has & ~ev->has) {
+        return false;
+    }
+    for (k = 0; k < HEA_K_MAX; k++) {
+        if (f->has & (1u << k) && f->want[k] != ev->val[k]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The first rule that fires for an event, NULL if none does */
+HeaFault *hea_fault_match(SpaprHea *s, const HeaEvent *ev)
+{
+    HeaFault *f;
+
+    QTAILQ_FOREACH(f, &s->faults, next) {
+        if (!hea_fault_fits(f, ev)) {
+            continue;
+        }
+        f->seen++;
+        if (f->seen <= f->after || (f->times && f->hits >= f->times) ||
+            (f->prob < 1 && g_rand_double(f->rand) >= f->prob)) {
+            continue;
+        }
+        f->hits++;
+        trace_spapr_hea_fault(f->id, f->hits, f->text);
+        return f;
+    }
+    return NULL;
+}
+
+/* Effects */
+
+static uint64_t hea_corrupt_value(const HeaCorrupt *c, uint64_t old)
+{
+    switch (c->how) {
+    case '^':
+        return old ^ c->val;
+    case '|':
+        return old | c->val;
+    case '+':
+        return old + c->val;
+    default:
+        return c->val;
+    }
+}
+
+static void hea_corrupt_bytes(const HeaFault *f, uint8_t *data, size_t len)
+{
+    unsigned i;
+
+    for (i = 0; data && i < f->corrupts->len; i++) {
+        const HeaCorrupt *c = &g_array_index(f->corrupts, HeaCorrupt, i);
+
+        if (!c->out && c->size <= len && c->offset <= len - c->size) {
+            stn_be_p(data + c->offset, c->size,
+                     hea_corrupt_value(c, ldn_be_p(data + c->offset,
+                                                   c->size)));
+        }
+    }
+}
+
+static void hea_corrupt_outs(const HeaFault *f, uint64_t *args)
+{
+    unsigned i;
+
+    for (i = 0; i < f->corrupts->len; i++) {
+        const HeaCorrupt *c = &g_array_index(f->corrupts, HeaCorrupt, i);
+
+        if (c->out) {
+            args[c->offset] = hea_corrupt_value(c, args[c->offset]);
+        }
+    }
+}
+
+/* Of what the present call writes to its control block */
+void hea_fault_corrupt_cb(SpaprHea *s, void *cb, unsigned len)
+{
+    if (s->call_fault) {
+        hea_corrupt_bytes(s->call_fault, cb, len);
+    }
+}
+
+HeaVerdict hea_fault_apply(SpaprHea *s, const HeaEvent *ev, void *data,
+                           size_t len)
+{
+    HeaFault *f = hea_fault_match(s, ev);
+    HeaVerdict verdict = { };
+
+    if (f) {
+        hea_corrupt_bytes(f, data, len);
+        verdict.drop = f->drop;
+        verdict.dup = f->dup;
+        verdict.delay_us = f->delay_us;
+    }
+    return verdict;
+}
+
+/* The same for one big-endian word that is at hand in host order */
+HeaVerdict hea_fault_apply_u64(SpaprHea *s, const HeaEvent *ev, uint64_t *val)
+{
+    uint64_t be = cpu_to_be64(*val);
+    HeaVerdict verdict = hea_fault_apply(s, ev, &be, sizeof(be));
+
+    *val = be64_to_cpu(be);
+    return verdict;
+}
+
+/* The status that a rule gives its present hit */
+static bool hea_fault_rc(const HeaFault *f, int64_t *rc)
+{
+    uint64_t n = f->hits;
+    unsigned i;
+
+    if (!f->rcs->len) {
+        return false;
+    }
+    for (i = 0; i < f->rcs->len; i++) {
+        const HeaRcItem *item = &g_array_index(f->rcs, HeaRcItem, i);
+
+        *rc = item->rc;
+        if (n <= item->count) {
+            break;
+        }
+        n -= item->count;
+    }
+    return *rc != H_SUCCESS;
+}
+
+static bool hea_is_busy(int64_t rc)
+{
+    return rc == H_BUSY || H_IS_LONG_BUSY(rc);
+}
+
+static bool hea_replay_fits(const HeaReplay *r, uint64_t opcode,
+                            const uint64_t *args)
+{
+    return r->valid && r->opcode == opcode &&
+           !memcmp(r->in, args, sizeof(r->in));
+}
+
+/* Do it, or, if it was done under a "later" already, say what came of it */
+static int64_t hea_call_run(SpaprHea *s, uint64_t opcode, HeaCallFn *fn,
+                            uint64_t *args)
+{
+    if (hea_replay_fits(&s->replay, opcode, args)) {
+        s->replay.valid = false;
+        memcpy(args, s->replay.out, sizeof(s->replay.out));
+        return s->replay.status;
+    }
+    return fn(s, args);
+}
+
+static void hea_call_run_unseen(SpaprHea *s, uint64_t opcode, HeaCallFn *fn,
+                                uint64_t *args, int64_t rc)
+{
+    HeaReplay replay = { .valid = true, .opcode = opcode };
+
+    if (hea_is_busy(rc) && hea_replay_fits(&s->replay, opcode, args)) {
+        return;
+    }
+    memcpy(replay.in, args, sizeof(replay.in));
+    replay.status = fn(s, args);
+    memcpy(replay.out, args, sizeof(replay.out));
+    if (hea_is_busy(rc)) {
+        s->replay = replay;
+    }
+}
+
+/*
+ * Run a call under the rule that fires for it.  With stage=after it is done
+ * and its outcome withheld: for good, or, after "later", until the same call
+ * comes again, as firmware that works on in the background does it.
+ */
+int64_t hea_fault_call(SpaprHea *s, uint64_t opcode, const HeaEvent *ev,
+                       HeaCallFn *fn, uint64_t *args)
+{
+    HeaFault *f = hea_fault_match(s, ev);
+    int64_t rc;
+
+    if (!f) {
+        return hea_call_run(s, opcode, fn, args);
+    }
+    s->call_fault = f;
+    if (!hea_fault_rc(f, &rc)) {
+        rc = hea_call_run(s, opcode, fn, args);
+        if (rc == H_SUCCESS) {
+            hea_corrupt_outs(f, args);
+        }
+    } else if (f->after_effect) {
+        hea_call_run_unseen(s, opcode, fn, args, rc);
+    }
+    s->call_fault = NULL;
+    if (f->delay_us) {
+        hea_busy_wait(f->delay_us);
+    }
+    return rc;
+}
+
+/* Time */
+
+typedef struct HeaDelay {
+    SpaprHea *hea;
+    QEMUTimer *timer;
+    void (*fn)(void *opaque);
+    void *arg;
+} HeaDelay;
+
+static void hea_delay_free(HeaDelay *d)
+{
+    timer_free(d->timer);
+    g_free(d->arg);
+    g_free(d);
+}
+
+static void hea_delay_fire(void *opaque)
+{
+    HeaDelay *d = opaque;
+
+    d->hea->timers = g_slist_remove(d->hea->timers, d);
+    d->fn(d->arg);
+    hea_delay_free(d);
+}
+
+/* Call fn(arg) later, in guest time.  Frees arg, also on a reset. */
+void hea_delay(SpaprHea *s, uint32_t us, void (*fn)(void *opaque), void *arg)
+{
+    HeaDelay *d = g_new(HeaDelay, 1);
+
+    d->hea = s;
+    d->fn = fn;
+    d->arg = arg;
+    d->timer = timer_new_us(QEMU_CLOCK_VIRTUAL, hea_delay_fire, d);
+    s->timers = g_slist_prepend(s->timers, d);
+    timer_mod(d->timer, qemu_clock_get_us(QEMU_CLOCK_VIRTUAL) + us);
+}
+
+void hea_delay_cancel_all(SpaprHea *s)
+{
+    g_slist_free_full(s->timers, (GDestroyNotify)hea_delay_free);
+    s->timers = NULL;
+}
+
+/*
+ * The calling CPU is busy, as in slow firmware; the others and the devices
+ * go on, so the lock is given up.  Under -icount time does not pass by
+ * itself: the CPU is charged for instructions it did not execute.
+ */
+void hea_busy_wait(uint32_t us)
+{
+    int64_t end, left;
+
+    if (!us) {
+        return;
+    }
+    if (icount_enabled()) {
+        if (current_cpu) {
+            current_cpu->icount_budget +=
+                (int64_t)us * 1000 / icount_to_ns(1);
+            cpu_exit(current_cpu);
+        }
+        return;
+    }
+    end = get_clock() + (int64_t)us * 1000;
+    qemu_mutex_unlock_iothread();
+    while ((left = end - get_clock()) > 0) {
+        if (left > 200 * 1000) {
+            g_usleep(left / 1000 - 100);
+        }
+    }
+    qemu_mutex_lock_iothread();
+}
+
+/* Events at once */
+
+typedef struct HeaAction {
+    SpaprHea *hea;
+    HeaPort *port;              /* NULL: none was named */
+    HeaQP *qp;
+    bool has_raw;
+    uint64_t raw, code, aer, n, us, up, irq, speed;
+} HeaAction;
+
+static HeaQP *hea_nth_qp(SpaprHea *s, HeaPort *port, uint64_t index)
+{
+    g_autoptr(GList) all = g_hash_table_get_values(s->qp_by_number);
+    HeaQP *best = NULL;
+    GList *l, *m;
+
+    for (l = all; l; l = l->next) {
+        HeaQP *qp = l->data;
+        uint64_t older = 0;
+
+        for (m = all; m; m = m->next) {
+            HeaQP *other = m->data;
+
+            older += other->port == qp->port &&
+                     other->res.number < qp->res.number;
+        }
+        if ((!port || qp->port == port) && older == index) {
+            best = qp;
+        }
+    }
+    return best;
+}
+
+static bool hea_act_qp_error(HeaAction *a, Error **errp)
+{
+    if (!a->qp) {
+        a->qp = hea_nth_qp(a->hea, a->port, 0);
+    }
+    if (!a->qp) {
+        error_setg(errp, "no such QP");
+        return false;
+    }
+    hea_qp_error(a->qp, a->aer);
+    return true;
+}
+
+static bool hea_act_neqe(HeaAction *a, Error **errp)
+{
+    uint64_t val = a->raw;
+
+    if (!a->has_raw) {
+        val = HEA_NEQE_CODE_PUT(a->code) |
+              HEA_NEQE_PORT_PUT(a->port ? a->port->number : 0);
+    }
+    while (a->n--) {
+        hea_neq_event(a->hea, a->port, val);
+    }
+    return true;
+}
+
+static bool hea_act_malfunction(HeaAction *a, Error **errp)
+{
+    a->code = a->port ? HEA_NEC_PORT_MALF : HEA_NEC_ADAPTER_MALF;
+    return hea_act_neqe(a, errp);
+}
+
+static bool hea_act_eqe(HeaAction *a, Error **errp)
+{
+    HeaQP *qp = a->qp ?: hea_nth_qp(a->hea, a->port, 0);
+
+    if (!qp) {
+        error_setg(errp, "no QP, so no EQ for its errors");
+        return false;
+    }
+    while (a->n--) {
+        hea_eq_event(qp->aeq, a->raw);
+    }
+    return true;
+}
+
+static bool hea_act_need_port(HeaAction *a, Error **errp)
+{
+    if (!a->port) {
+        error_setg(errp, "port= is missing");
+    }
+    return a->port;
+}
+
+static bool hea_act_phy(HeaAction *a, Error **errp)
+{
+    if (!hea_act_need_port(a, errp)) {
+        return false;
+    }
+    hea_port_set_link(a->port, a->port->logical_up, a->up);
+    return true;
+}
+
+static bool hea_act_logical(HeaAction *a, Error **errp)
+{
+    if (!hea_act_need_port(a, errp)) {
+        return false;
+    }
+    hea_port_set_link(a->port, a->up, a->port->physical_up);
+    return true;
+}
+
+static bool hea_act_speed(HeaAction *a, Error **errp)
+{
+    if (!hea_act_need_port(a, errp)) {
+        return false;
+    }
+    a->port->speed = a->speed;
+    hea_port_state_event(a->port);
+    return true;
+}
+
+typedef struct HeaFlap {
+    HeaPort *port;
+    uint64_t left;
+    uint32_t us;
+} HeaFlap;
+
+static void hea_flap_step(void *opaque)
+{
+    HeaFlap *flap = opaque;
+    bool up = !(--flap->left & 1);
+
+    hea_port_set_link(flap->port, up, up);
+    if (flap->left) {
+        hea_delay(flap->port->hea, flap->us, hea_flap_step,
+                  g_memdup2(flap, sizeof(*flap)));
+    }
+}
+
+/* Down and up, n times */
+static bool hea_act_flap(HeaAction *a, Error **errp)
+{
+    HeaFlap flap = { .port = a->port, .left = 2 * a->n, .us = a->us };
+
+    if (!hea_act_need_port(a, errp)) {
+        return false;
+    }
+    if (a->us) {
+        hea_flap_step(&flap);
+        return true;
+    }
+    while (flap.left--) {
+        hea_port_set_link(a->port, !(flap.left & 1), !(flap.left & 1));
+    }
+    return true;
+}
+
+typedef struct HeaStorm {
+    SpaprHea *hea;
+    uint64_t irq, left;
+    uint32_t us;
+} HeaStorm;
+
+static void hea_storm_step(void *opaque)
+{
+    HeaStorm *storm = opaque;
+    g_autoptr(GList) all = g_hash_table_get_values(storm->hea->res);
+    GList *l;
+
+    for (l = all; l; l = l->next) {
+        HeaRes *res = l->data;
+        HeaEQ *eq = container_of(res, HeaEQ, res);
+        unsigned kind;
+
+        if (res->type != HEA_TYPE_EQ) {
+            continue;
+        }
+        kind = eq->is_neq ? HEA_IRQ_NEQ :
+               eq->no_eqe ? HEA_IRQ_QUEUE : HEA_IRQ_AFF;
+        if (storm->irq == UINT64_MAX || storm->irq == kind ||
+            storm->irq == eq->irq) {
+            hea_irq_pulse(eq);
+        }
+    }
+    if (--storm->left) {
+        hea_delay(storm->hea, storm->us, hea_storm_step,
+                  g_memdup2(storm, sizeof(*storm)));
+    }
+}
+
+/* Interrupts without a cause: n of them, us apart */
+static bool hea_act_irq(HeaAction *a, Error **errp)
+{
+    HeaStorm storm = {
+        .hea = a->hea, .irq = a->irq, .left = a->n, .us = MAX(a->us, 1),
+    };
+
+    hea_storm_step(&storm);
+    return true;
+}
+
+static void hea_release(void *opaque)
+{
+    HeaPort *port = *(HeaPort **)opaque;
+    GHashTableIter iter;
+    gpointer val;
+
+    port->hold = false;
+    g_hash_table_iter_init(&iter, port->hea->qp_by_number);
+    while (g_hash_table_iter_next(&iter, NULL, &val)) {
+        HeaQP *qp = val;
+
+        if (qp->port == port && hea_qp_can_send(qp)) {
+            hea_tx_kick(qp);
+        }
+    }
+}
+
+/* A send queue that hangs: for us microseconds, or until "release" */
+static bool hea_act_hold(HeaAction *a, Error **errp)
+{
+    if (!hea_act_need_port(a, errp)) {
+        return false;
+    }
+    a->port->hold = true;
+    if (a->us) {
+        hea_delay(a->hea, a->us, hea_release,
+                  g_memdup2(&a->port, sizeof(a->port)));
+    }
+    return true;
+}
+
+static bool hea_act_release(HeaAction *a, Error **errp)
+{
+    if (!hea_act_need_port(a, errp)) {
+        return false;
+    }
+    hea_release(&a->port);
+    return true;
+}
+
+static const struct {
+    const char *name;
+    bool (*fn)(HeaAction *a, Error **errp);
+} hea_actions[] = {
+    { "qp-error", hea_act_qp_error }, { "neqe", hea_act_neqe },
+    { "eqe", hea_act_eqe }, { "malfunction", hea_act_malfunction },
+    { "phy", hea_act_phy }, { "logical", hea_act_logical },
+    { "speed", hea_act_speed }, { "flap", hea_act_flap },
+    { "irq", hea_act_irq }, { "hold", hea_act_hold },
+    { "release", hea_act_release },
+};
+
+static bool hea_action_port(HeaAction *a, uint64_t number, Error **errp)
+{
+    a->port = hea_port_by_number(a->hea, number);
+    if (!a->port) {
+        error_setg(errp, "no port %" PRIu64, number);
+    }
+    return a->port;
+}
+
+static bool hea_action_qp(HeaAction *a, uint64_t number, bool index,
+                          Error **errp)
+{
+    a->qp = index ? hea_nth_qp(a->hea, a->port, number) :
+                    hea_qp_by_number(a->hea, number);
+    if (!a->qp) {
+        error_setg(errp, "no QP %" PRIu64, number);
+    }
+    return a->qp;
+}
+
+static bool hea_action_key(HeaAction *a, const char *key, const char *text,
+                           Error **errp)
+{
+    const struct {
+        const char *name;
+        uint64_t *val;
+    } plain[] = {
+        { "raw", &a->raw }, { "code", &a->code }, { "aer", &a->aer },
+        { "n", &a->n }, { "us", &a->us }, { "up", &a->up },
+        { "speed", &a->speed }, { "irq", &a->irq },
+    };
+    uint64_t val;
+    unsigned i;
+
+    if (!hea_parse_named(hea_irq_names, text, &val, errp)) {
+        return false;
+    }
+    if (!strcmp(key, "port")) {
+        return hea_action_port(a, val, errp);
+    }
+    if (!strcmp(key, "qp") || !strcmp(key, "index")) {
+        return hea_action_qp(a, val, !strcmp(key, "index"), errp);
+    }
+    for (i = 0; i < ARRAY_SIZE(plain); i++) {
+        if (!strcmp(key, plain[i].name)) {
+            *plain[i].val = val;
+            a->has_raw |= plain[i].val == &a->raw;
+            return true;
+        }
+    }
+    error_setg(errp, "no key \"%s\"", key);
+    return false;
+}
+
+/* "verb key=value ..."; commas do as well as spaces */
+static void hea_action(SpaprHea *s, const char *text, Error **errp)
+{
+    g_auto(GStrv) words = g_strsplit_set(text, " ,", -1);
+    HeaAction a = {
+        .hea = s, .n = 1, .aer = HEA_AER_INJECTED, .irq = UINT64_MAX,
+    };
+    unsigned i;
+
+    for (i = 1; words[0] && words[i]; i++) {
+        char *val = strchr(words[i], '=');
+
+        if (!*words[i]) {
+            continue;
+        }
+        if (!val) {
+            error_setg(errp, "\"%s\" has no value", words[i]);
+            return;
+        }
+        *val++ = 0;
+        if (!hea_action_key(&a, words[i], val, errp)) {
+            return;
+        }
+    }
+    for (i = 0; i < ARRAY_SIZE(hea_actions); i++) {
+        if (!g_strcmp0(words[0], hea_actions[i].name)) {
+            hea_actions[i].fn(&a, errp);
+            return;
+        }
+    }
+    error_setg(errp, "no action \"%s\"", words[0] ?: "");
+}
+
+/* Properties */
+
+static char *hea_get_fault(Object *obj, Error **errp)
+{
+    return g_strdup_printf("%u", SPAPR_HEA(obj)->next_fault);
+}
+
+static void hea_set_fault(Object *obj, const char *text, Error **errp)
+{
+    hea_fault_add(SPAPR_HEA(obj), text, errp);
+}
+
+void hea_fault_clear_all(SpaprHea *s)
+{
+    HeaFault *f, *next;
+
+    QTAILQ_FOREACH_SAFE(f, &s->faults, next, next) {
+        QTAILQ_REMOVE(&s->faults, f, next);
+        hea_fault_free(f);
+    }
+}
+
+static void hea_set_fault_clear(Object *obj, const char *text, Error **errp)
+{
+    SpaprHea *s = SPAPR_HEA(obj);
+    HeaFault *f;
+    uint64_t id;
+
+    if (!*text || !strcmp(text, "all")) {
+        hea_fault_clear_all(s);
+        return;
+    }
+    if (!hea_parse_number(text, &id, errp)) {
+        return;
+    }
+    QTAILQ_FOREACH(f, &s->faults, next) {
+        if (f->id == id) {
+            QTAILQ_REMOVE(&s->faults, f, next);
+            hea_fault_free(f);
+            return;
+        }
+    }
+    error_setg(errp, "no rule %s", text);
+}
+
+static char *hea_get_faults(Object *obj, Error **errp)
+{
+    g_autoptr(JSONWriter) w = json_writer_new(false);
+    HeaFault *f;
+
+    json_writer_start_array(w, NULL);
+    QTAILQ_FOREACH(f, &SPAPR_HEA(obj)->faults, next) {
+        json_writer_start_object(w, NULL);
+        json_writer_int64(w, "id", f->id);
+        json_writer_str(w, "rule", f->text);
+        json_writer_uint64(w, "seen", f->seen);
+        json_writer_uint64(w, "hits", f->hits);
+        json_writer_bool(w, "expired", f->times && f->hits >= f->times);
+        json_writer_end_object(w);
+    }
+    json_writer_end_array(w);
+    return g_strdup(json_writer_get(w));
+}
+
+static void hea_set_action(Object *obj, const char *text, Error **errp)
+{
+    hea_action(SPAPR_HEA(obj), text, errp);
+}
+
+void hea_fault_class_init(ObjectClass *oc)
+{
+    object_class_property_add_str(oc, "fault", hea_get_fault, hea_set_fault);
+    object_class_property_add_str(oc, "fault-clear", NULL,
+                                  hea_set_fault_clear);
+    object_class_property_add_str(oc, "faults", hea_get_faults, NULL);
+    object_class_property_add_str(oc, "action", NULL, hea_set_action);
+    object_class_property_set_description(oc, "fault",
+        "add a rule; reading gives the number of the last one");
+    object_class_property_set_description(oc, "fault-clear",
+        "remove the rule with this number, or \"all\"");
+    object_class_property_set_description(oc, "faults",
+        "rules with their hits, as JSON");
+    object_class_property_set_description(oc, "action",
+        "make an event happen now");
+}
