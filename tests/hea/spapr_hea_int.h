@@ -311,6 +311,7 @@ int64_t hea_mr_rpages(SpaprHea *s, HeaMR *mr, uint64_t *args);
 int64_t hea_mr_free(SpaprHea *s, HeaMR *mr, bool force);
 void hea_mr_destroy(HeaMR *mr);
 bool hea_mr_covers(HeaMR *mr, hwaddr addr, hwaddr size);
+uint64_t hea_mr_live_bytes(SpaprHea *s);
 bool hea_is_ram(hwaddr addr, hwaddr len);
 bool hea_mem_read(SpaprHea *s, hwaddr addr, void *buf, size_t len);
 bool hea_mem_write(SpaprHea *s, hwaddr addr, const void *buf, size_t len);

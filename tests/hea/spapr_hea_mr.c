@@ -347,6 +347,22 @@ int64_t hea_mr_rpages(SpaprHea *s, HeaMR *mr, uint64_t *args)
     return hea_map_complete(map) ? H_SUCCESS : H_PAGE_REGISTERED;
 }
 
+/* Bytes that MRs cover now, whatever SMRs there are of them */
+uint64_t hea_mr_live_bytes(SpaprHea *s)
+{
+    GHashTableIter iter;
+    uint64_t bytes = 0;
+    gpointer val;
+
+    g_hash_table_iter_init(&iter, s->mr_by_lkey);
+    while (g_hash_table_iter_next(&iter, NULL, &val)) {
+        HeaMR *mr = val;
+
+        bytes += mr->parent ? 0 : mr->map->length;
+    }
+    return bytes;
+}
+
 bool hea_mr_covers(HeaMR *mr, hwaddr addr, hwaddr size)
 {
     HeaMap *map = mr->map;

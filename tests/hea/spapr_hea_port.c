@@ -402,8 +402,10 @@ int64_t hea_h_modify_port(SpaprHea *s, uint64_t *args)
 
 bool hea_vlan_match(const HeaPort *port, bool tagged, uint16_t vlan)
 {
-    if (!tagged ||
-        HEA_RXC_VLAN_FILTER(port->rxctrl) != HEA_RXC_VLAN_BY_CB1) {
+    if (!tagged) {
+        return !(port->rxctrl & HEA_RXC_UNTAGGED);
+    }
+    if (HEA_RXC_VLAN_FILTER(port->rxctrl) != HEA_RXC_VLAN_BY_CB1) {
         return true;
     }
     return port->vlans[vlan / 64] & HEA_BIT(vlan % 64);

@@ -39,12 +39,18 @@ static bool hea_is_tagged(const uint8_t *frame, size_t len)
            lduw_be_p(frame + 12) == ETH_P_VLAN;
 }
 
+static size_t hea_standard_limit(const uint8_t *frame, size_t len)
+{
+    return HEA_STANDARD + (hea_is_tagged(frame, len) ? HEA_VLAN_LEN : 0);
+}
+
+/* The longest frame with FCS.  Receive also asks the receive control. */
 size_t hea_frame_limit(const HeaPort *port, const uint8_t *frame, size_t len)
 {
     if (port->jumbo) {
         return port->hea->cfg.max_frame;
     }
-    return HEA_STANDARD + (hea_is_tagged(frame, len) ? HEA_VLAN_LEN : 0);
+    return hea_standard_limit(frame, len);
 }
 
 /* Octets with FCS; sizes 64, 65-127, 128-255, ... 1024 and more */
@@ -87,6 +93,10 @@ static HeaDrop hea_rx_physical(const HeaPort *port, const uint8_t *frame,
     if (!hea_port_started(port)) {
         return HEA_D_PORT_STOPPED;
     }
+    if (!(port->rxctrl & HEA_RXC_JUMBO) &&
+        len + HEA_FCS_LEN > hea_standard_limit(frame, len)) {
+        return HEA_D_TOO_LONG;
+    }
     return HEA_D_MAX;
 }
 
@@ -107,7 +117,7 @@ static HeaDrop hea_rx_filter(HeaRx *rx, const uint8_t *frame)
         }
         return rx->broadcast ? HEA_D_BROADCAST : HEA_D_MULTICAST;
     }
-    if (mac == port->mac || !(port->rxctrl & HEA_RXC_MAC_FILTER)) {
+    if (mac == port->mac) {
         return HEA_D_MAX;
     }
     rx->by_default = port->ducqpn;

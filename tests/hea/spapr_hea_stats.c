@@ -169,6 +169,7 @@ static void hea_json_mr(JSONWriter *w, const SpaprHea *s)
     json_writer_uint64(w, "frees", s->mr_frees);
     json_writer_uint64(w, "smr_registrations", s->smr_registrations);
     json_writer_uint64(w, "smr_frees", s->smr_frees);
+    json_writer_uint64(w, "live_bytes", hea_mr_live_bytes(s));
     json_writer_start_object(w, "pages");
     for (i = 0; i < ARRAY_SIZE(hea_page_names); i++) {
         json_writer_uint64(w, hea_page_names[i], s->mr_pages[i]);
@@ -185,6 +186,7 @@ static void hea_json_port(JSONWriter *w, const HeaPort *port)
     json_writer_start_object(w, NULL);
     json_writer_int64(w, "port", port->number);
     json_writer_bool(w, "started", hea_port_started(port));
+    json_writer_uint64(w, "receive_control", port->rxctrl);
     json_writer_bool(w, "logical_up", port->logical_up);
     json_writer_bool(w, "physical_up", port->physical_up);
     json_writer_bool(w, "jumbo", port->jumbo);
