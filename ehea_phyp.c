@@ -301,12 +301,19 @@ static const char *ehea_fw_name(enum ehea_fw_type type)
 	return names[type];
 }
 
+/* Unlike queues, regions have no error report. */
+static bool ehea_fw_is_region(const struct ehea_fw_res *res)
+{
+	return res->type == EHEA_FW_SMR || res->type == EHEA_FW_MR;
+}
+
 static void ehea_fw_log_error(struct ehea_hea *hea,
 			      const struct ehea_fw_res *res)
 {
 	struct ehea_error_data data;
 
-	if (ehea_phyp_error_data(hea, res->handle, &data))
+	if (ehea_fw_is_region(res) ||
+	    ehea_phyp_error_data(hea, res->handle, &data))
 		return;
 	dev_warn_ratelimited(hea->dev,
 			     "%s %#llx in error: AER %#llx, AERR %#llx\n",
@@ -314,12 +321,26 @@ static void ehea_fw_log_error(struct ehea_hea *hea,
 			     data.aerr);
 }
 
+/* Free a resource that was not freed at the first try. */
+static int ehea_fw_force(struct ehea_hea *hea, const struct ehea_fw_res *res,
+			 int first)
+{
+	int err;
+
+	ehea_fw_log_error(hea, res);
+	err = ehea_phyp_free(hea, res->handle, true);
+	/* Known before and not any more: then the first try did free it. */
+	if (err == -ENOENT && first != -ENOENT)
+		return 0;
+	return err;
+}
+
 /**
  * ehea_fw_free - free a resource and forget it
  * @hea: adapter
  * @res: from ehea_fw_track(); freeing it again does nothing
  *
- * If freeing it gently fails, its error report is logged and it is freed by
+ * If that fails, the resource's error report is logged, and it is freed by
  * force. Regions are freed by force at once, which is the proven way: WQEs
  * that will never be looked at again may still name their keys.
  *
@@ -333,19 +354,16 @@ static void ehea_fw_log_error(struct ehea_hea *hea,
  */
 int ehea_fw_free(struct ehea_hea *hea, struct ehea_fw_res *res)
 {
-	bool force = res->type == EHEA_FW_SMR || res->type == EHEA_FW_MR;
 	int err;
 
 	if (!res->handle)
 		return 0;
 
-	err = ehea_phyp_free(hea, res->handle, force);
-	if (err && err != -ENOENT && !force) {
-		ehea_fw_log_error(hea, res);
-		err = ehea_phyp_free(hea, res->handle, true);
-	}
+	err = ehea_phyp_free(hea, res->handle, ehea_fw_is_region(res));
 	if (err)
-		dev_err(hea->dev, "%s %#llx cannot be freed: error %d\n",
+		err = ehea_fw_force(hea, res, err);
+	if (err)
+		dev_err(hea->dev, "%s %#llx stays in firmware: error %d\n",
 			ehea_fw_name(res->type), res->handle, err);
 	ehea_fw_untrack(hea, res);
 	return err;
