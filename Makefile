@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Makefile of the IBM eHEA driver: read by kbuild, and the entry out of tree
-# (make help).
+# IBM eHEA driver: read by kbuild, and the entry out of tree (make help).
 
 obj-$(CONFIG_EHEA) := ehea.o
 
@@ -18,6 +17,7 @@ ehea-y += ehea_phyp.o
 ehea-y += ehea_cb.o
 ehea-y += ehea_stats.o
 ehea-y += ehea_ethtool.o
+ehea-y += ehea_ethtool_stats.o
 
 obj-$(CONFIG_EHEA_KUNIT_TEST) += tests/kunit/
 

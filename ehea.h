@@ -54,9 +54,13 @@
 #define EHEA_TX_BOUNCES		2
 #define EHEA_TX_BOUNCE_SIZE	SZ_64K
 
+/* Frames that hold no memory may be sent unsignalled, so many in a row. */
+#define EHEA_TX_FRAMES_MAX	64U
+
 struct ehea_adapter;
 struct ehea_port;
 struct page_pool;
+struct seq_file;
 
 /**
  * struct ehea_region - an MR with the map that it was registered from
@@ -364,6 +368,9 @@ enum ehea_port_flag {
  * @flags: &enum ehea_port_flag, by atomic bit operations
  * @max_channels: default QPs of the port, checked
  * @config: queues of the next open; RTNL
+ * @indir: channels by hash bucket, once the administrator has chosen; RTNL
+ * @tx_frames: frames that may go unsignalled in a row; RTNL
+ * @speed_forced: enum ehea_speed that the administrator wants; RTNL
  * @channels: queues of the open port; written under RTNL, RCU for readers
  * @rx_control: receive control that firmware was given; RTNL
  * @jumbo: firmware lets frames be larger than 1518 bytes
@@ -395,6 +402,9 @@ struct ehea_port {
 	unsigned long flags;
 	unsigned int max_channels;
 	struct ehea_config config;
+	u8 indir[EHEA_MAX_QPS];
+	u32 tx_frames;
+	u32 speed_forced;
 	struct ehea_channels __rcu *channels;
 	u64 rx_control;
 	bool jumbo;
@@ -435,6 +445,27 @@ struct ehea_mem_stats {
 	u64 blocks;
 	u64 page_calls;
 	u64 duration_us;
+};
+
+/**
+ * struct ehea_mem_info - how an adapter reaches memory
+ * @registrations: likewise up to @duration_us: &struct ehea_mem_stats
+ * @size_mib: length of the current MR
+ * @page_kib: size of its pages
+ * @regions: MRs alive, replaced ones that are still in use included
+ * @map_valid: the maps of all of them are sound
+ */
+struct ehea_mem_info {
+	u64 registrations;
+	u64 failures;
+	u64 quiesced;
+	u64 blocks;
+	u64 page_calls;
+	u64 duration_us;
+	u64 size_mib;
+	u64 page_kib;
+	u64 regions;
+	bool map_valid;
 };
 
 /**
@@ -483,6 +514,8 @@ int ehea_mem_start(struct ehea_channel *ch);
 void ehea_mem_stop(struct ehea_channel *ch);
 int ehea_mem_detach(struct ehea_channel *ch);
 void ehea_mem_turned(struct ehea_channel *ch);
+void ehea_mem_query(struct ehea_adapter *adapter, struct ehea_mem_info *info);
+void ehea_mem_show(struct ehea_adapter *adapter, struct seq_file *m);
 
 /* ehea_region.c; all under ehea_mem's mutex */
 int ehea_region_init(struct ehea_adapter *adapter, struct ehea_busmap *map);
@@ -492,9 +525,13 @@ int ehea_region_withdraw(struct ehea_adapter *adapter);
 void ehea_region_reap(struct ehea_adapter *adapter);
 int ehea_region_attach(struct ehea_channel *ch);
 void ehea_region_detach(struct ehea_channel *ch);
+void ehea_region_query(struct ehea_adapter *adapter,
+		       struct ehea_mem_info *info);
+void ehea_region_show(struct ehea_adapter *adapter, struct seq_file *m);
 
 /* ehea_tx.c */
 int ehea_tx_create(struct ehea_channel *ch);
+void ehea_tx_set_frames(struct ehea_channel *ch, u32 frames);
 int ehea_tx_prepare(struct ehea_channel *ch);
 void ehea_tx_destroy(struct ehea_channel *ch);
 void ehea_tx_clean(struct ehea_channel *ch, int budget);
@@ -526,6 +563,8 @@ struct ehea_channels *ehea_channels_create(struct ehea_port *port,
 void ehea_channels_destroy(struct ehea_channels *set);
 int ehea_channels_start(struct ehea_channels *set);
 void ehea_channels_stop(struct ehea_channels *set);
+unsigned int ehea_port_indir(const struct ehea_port *port, unsigned int bucket,
+			     unsigned int channels);
 void ehea_channels_qpns(const struct ehea_channels *set, u32 *qpns,
 			unsigned int count);
 

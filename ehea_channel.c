@@ -167,8 +167,10 @@ ehea_channel_create(struct ehea_port *port, unsigned int index,
 	err = ehea_tx_create(ch);
 	if (!err)
 		err = ehea_rx_create(ch);
-	if (!err)
+	if (!err) {
+		ehea_tx_set_frames(ch, port->tx_frames);
 		return ch;
+	}
 
 	/* Destroying copes with what was not created. */
 	ehea_channel_destroy(ch);
@@ -393,16 +395,37 @@ void ehea_channels_stop(struct ehea_channels *set)
 }
 
 /**
+ * ehea_port_indir - channel that gets the flows of a hash bucket
+ * @port: port
+ * @bucket: index into the table of default QPs
+ * @channels: number of channels
+ *
+ * Context: RTNL.
+ * Return: what the administrator chose, else each channel in turn.
+ */
+unsigned int ehea_port_indir(const struct ehea_port *port, unsigned int bucket,
+			     unsigned int channels)
+{
+	if (netif_is_rxfh_configured(port->netdev))
+		bucket = port->indir[bucket];
+	return bucket % channels;
+}
+
+/**
  * ehea_channels_qpns - fill a table of default QPs
  * @set: set of channels
  * @qpns: the table
- * @count: its length; the QPs repeat in it
+ * @count: its length; the QPs may repeat in it
+ *
+ * Context: RTNL.
  */
 void ehea_channels_qpns(const struct ehea_channels *set, u32 *qpns,
 			unsigned int count)
 {
-	unsigned int i;
+	unsigned int i, nr;
 
-	for (i = 0; i < count; i++)
-		qpns[i] = set->ch[i % set->count]->qp.number;
+	for (i = 0; i < count; i++) {
+		nr = ehea_port_indir(set->port, i, set->count);
+		qpns[i] = set->ch[nr]->qp.number;
+	}
 }

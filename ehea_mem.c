@@ -12,6 +12,7 @@
 #include <linux/memory_hotplug.h>
 #include <linux/of.h>
 #include <linux/pfn.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 
 #include "ehea.h"
@@ -497,6 +498,37 @@ int ehea_mem_detach(struct ehea_channel *ch)
 	ehea_region_detach(ch);
 	mutex_unlock(&ehea_mem.lock);
 	return err;
+}
+
+/**
+ * ehea_mem_query - ask how an adapter reaches memory
+ * @adapter: adapter
+ * @info: filled in
+ *
+ * Context: process, sleeps.
+ */
+void ehea_mem_query(struct ehea_adapter *adapter, struct ehea_mem_info *info)
+{
+	mutex_lock(&ehea_mem.lock);
+	ehea_region_query(adapter, info);
+	mutex_unlock(&ehea_mem.lock);
+}
+
+/**
+ * ehea_mem_show - describe how an adapter reaches memory
+ * @adapter: adapter
+ * @m: where to
+ *
+ * Context: process, sleeps.
+ */
+void ehea_mem_show(struct ehea_adapter *adapter, struct seq_file *m)
+{
+	mutex_lock(&ehea_mem.lock);
+	seq_printf(m, "map of %u sections, %zu bytes\n",
+		   ehea_busmap_sections(ehea_mem.map),
+		   ehea_busmap_bytes(ehea_mem.map));
+	ehea_region_show(adapter, m);
+	mutex_unlock(&ehea_mem.lock);
 }
 
 /**

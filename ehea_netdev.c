@@ -602,6 +602,7 @@ static void ehea_port_init(struct ehea_port *port,
 	port->config.entries[EHEA_RQ1] = EHEA_DEF_ENTRIES_RQ1;
 	port->config.entries[EHEA_RQ2] = EHEA_DEF_ENTRIES_RQ2;
 	port->config.entries[EHEA_RQ3] = EHEA_DEF_ENTRIES_RQ3;
+	port->tx_frames = EHEA_TX_FRAMES_MAX;
 	port->last_reset = jiffies - EHEA_RESET_CALM;
 	INIT_LIST_HEAD(&port->mc_list);
 	INIT_WORK(&port->rx_mode_work, ehea_rx_mode_work);

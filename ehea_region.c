@@ -8,6 +8,7 @@
  */
 #include <linux/ktime.h>
 #include <linux/rcupdate.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/wait.h>
 
@@ -602,4 +603,66 @@ void ehea_region_detach(struct ehea_channel *ch)
 	}
 	ehea_channel_free_old(adapter, ch);
 	ehea_region_free_unused(adapter);
+}
+
+/**
+ * ehea_region_query - ask how an adapter reaches memory
+ * @adapter: adapter
+ * @info: filled in
+ *
+ * Context: process, sleeps; ehea_mem's mutex.
+ */
+void ehea_region_query(struct ehea_adapter *adapter,
+		       struct ehea_mem_info *info)
+{
+	const struct ehea_region *current_region = ehea_region_current(adapter);
+	const struct ehea_mem_stats *stats = &adapter->mem_stats;
+	const struct ehea_region *region;
+
+	memset(info, 0, sizeof(*info));
+	info->registrations = stats->registrations;
+	info->failures = stats->failures;
+	info->quiesced = stats->quiesced;
+	info->blocks = stats->blocks;
+	info->page_calls = stats->page_calls;
+	info->duration_us = stats->duration_us;
+	info->regions = ehea_region_count(adapter);
+	info->map_valid = true;
+	list_for_each_entry(region, &adapter->regions, node)
+		if (!ehea_busmap_is_valid(region->map))
+			info->map_valid = false;
+	if (!current_region)
+		return;
+	info->size_mib = current_region->mr.len >> 20;
+	info->page_kib = BIT(current_region->mr.page_shift) >> 10;
+}
+
+/**
+ * ehea_region_show - describe how an adapter reaches memory
+ * @adapter: adapter
+ * @m: where to
+ *
+ * Context: process, sleeps; ehea_mem's mutex.
+ */
+void ehea_region_show(struct ehea_adapter *adapter, struct seq_file *m)
+{
+	const struct ehea_mem_stats *stats = &adapter->mem_stats;
+	const struct ehea_region *region;
+
+	list_for_each_entry(region, &adapter->regions, node) {
+		struct ehea_busmap_run run = {};
+
+		seq_printf(m, "MR of %llu MiB in %lu KiB pages, %u calls, %u views\n",
+			   region->mr.len >> 20,
+			   BIT(region->mr.page_shift) >> 10, region->mr.calls,
+			   region->views);
+		while (ehea_busmap_next_run(region->map, &run))
+			seq_printf(m, "  %#llx-%#llx at %#llx\n", run.real,
+				   run.real + run.len - 1, run.bus);
+	}
+	seq_printf(m, "registrations %llu\nfailures %llu\nquiesced %llu\n",
+		   stats->registrations, stats->failures, stats->quiesced);
+	seq_printf(m, "blocks %llu\npage_calls %llu\nduration_us %llu\n",
+		   stats->blocks, stats->page_calls, stats->duration_us);
+	seq_printf(m, "no_mr %d\n", adapter->no_mr);
 }

@@ -20,8 +20,7 @@
 #include "ehea.h"
 #include "ehea_frame.h"
 
-/* Unsignalled WQEs in a row, and how long they may lie there in the end. */
-#define EHEA_TX_LAZY_MAX	64U
+/* How long unsignalled WQEs may lie there in the end. */
 #define EHEA_TX_LAZY_TIME	msecs_to_jiffies(20)
 
 /* Free WQEs at which a stopped queue goes on: a quarter of them. */
@@ -77,7 +76,7 @@ static bool ehea_tx_is_lazy(const struct ehea_channel *ch)
 	const struct ehea_tx *tx = &ch->tx;
 
 	return !tx->group[tx->group_head & tx->mask].held &&
-	       tx->head - tx->closed < tx->lazy_max &&
+	       tx->head - tx->closed < READ_ONCE(tx->lazy_max) &&
 	       !netif_xmit_stopped(ch->txq);
 }
 
@@ -614,6 +613,18 @@ static void ehea_tx_free_bounce(void *bounce)
 }
 
 /**
+ * ehea_tx_set_frames - set how many frames may go unsignalled in a row
+ * @ch: its QP exists
+ * @frames: 1 to EHEA_TX_FRAMES_MAX; 1 has each of them signalled
+ *
+ * Context: any; the queue may be in use.
+ */
+void ehea_tx_set_frames(struct ehea_channel *ch, u32 frames)
+{
+	WRITE_ONCE(ch->tx.lazy_max, min(frames, ch->tx.entries / 4));
+}
+
+/**
  * ehea_tx_create - allocate a send queue's memory
  * @ch: its QP exists
  *
@@ -629,7 +640,7 @@ int ehea_tx_create(struct ehea_channel *ch)
 	tx->wqe = ch->qp.ring[EHEA_SQ].base;
 	tx->mask = slots - 1;
 	tx->entries = ch->qp.entries[EHEA_SQ];
-	tx->lazy_max = min(EHEA_TX_LAZY_MAX, tx->entries / 4);
+	ehea_tx_set_frames(ch, EHEA_TX_FRAMES_MAX);
 	tx->ack_batch = clamp(ch->send_cq.ring.slots - tx->entries, 1U,
 			      tx->entries / 4);
 
@@ -702,7 +713,6 @@ int ehea_tx_prepare(struct ehea_channel *ch)
 		if (err)
 			return err;
 	}
-	netdev_tx_reset_queue(ch->txq);
 	return 0;
 }
 
