@@ -13,6 +13,8 @@ pairs = pytest.mark.on("power7", "power9")
 
 def _boot(lab, **fields):
     guest = lab.boot(adapters(ports=2, net="hub:0"), module="intree", **fields)
+    # a defect of that driver, not of the adapter: it polls again inline
+    guest.allow.append("Budget exhausted after napi rescheduled")
     scene.load(guest)
     return guest
 
