@@ -18,6 +18,8 @@ ehea-y += ehea_cb.o
 ehea-y += ehea_stats.o
 ehea-y += ehea_ethtool.o
 ehea-y += ehea_ethtool_stats.o
+ehea-y += ehea_devlink.o
+ehea-y += ehea_debugfs.o
 
 obj-$(CONFIG_EHEA_KUNIT_TEST) += tests/kunit/
 

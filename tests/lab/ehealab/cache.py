@@ -133,7 +133,7 @@ def make(recipe, base, final):
         recipe.build(job, work, out)
     except BaseException as err:
         shutil.rmtree(out, ignore_errors=True)
-        full = isinstance(err, OSError) and err.errno == errno.ENOSPC
+        full = getattr(err, "errno", None) == errno.ENOSPC
         if full or (isinstance(err, LabError) and free_space() < 1 << 26):
             raise LabError(f"{recipe.name}: the disk of {ROOT} is full: make "
                            "room and run again, it resumes") from err

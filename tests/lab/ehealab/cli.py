@@ -118,12 +118,12 @@ def main(args):
         return opts.func(opts) or 0
     except (LabError, CaseError, QmpError) as err:
         print(f"lab: {err}", file=sys.stderr)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as err:
         print(f"lab: {err}: is there room in {cache.ROOT}?", file=sys.stderr)
     except KeyboardInterrupt:
         print("\nlab: interrupted; the next run goes on from here",
               file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1
