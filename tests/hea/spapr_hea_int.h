@@ -143,6 +143,8 @@ typedef struct HeaQP {
     bool signal_all;
     bool enabled;
     uint8_t state;
+    bool running;               /* receives; since when not, in guest time */
+    int64_t stopped_ns;
     uint64_t aer, aerr;
     bool queued;                /* on the adapter's list of work */
     QTAILQ_ENTRY(HeaQP) work;
@@ -267,6 +269,7 @@ struct SpaprHea {
     char *log[HEA_LOG_LINES];
     uint64_t mr_registrations, mr_frees, smr_registrations, smr_frees;
     uint64_t mr_pages[4], mr_page_calls;
+    uint64_t qp_pauses, qp_paused_ns, qp_pause_max_ns;
     uint64_t reg_count[HEA_R_MAX], mmio_total;
     uint64_t irq_count, dma_read, dma_write, dma_faults;
     uint64_t refused_isolates, resets;

@@ -222,6 +222,22 @@ bool hea_qp_can_receive(const HeaQP *qp)
            (qp->state == HEA_QPS_RTR || qp->state == HEA_QPS_RTS);
 }
 
+/* Account for the time from a QP's stop to its next start */
+static void hea_qp_note_pause(SpaprHea *s, HeaQP *qp)
+{
+    int64_t now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+    bool running = hea_qp_can_receive(qp);
+
+    if (qp->running && !running) {
+        qp->stopped_ns = now;
+    } else if (!qp->running && running && qp->stopped_ns) {
+        s->qp_pauses++;
+        s->qp_paused_ns += now - qp->stopped_ns;
+        s->qp_pause_max_ns = MAX(s->qp_pause_max_ns, now - qp->stopped_ns);
+    }
+    qp->running = running;
+}
+
 void hea_qp_error(HeaQP *qp, uint64_t aer)
 {
     if (qp->state == HEA_QPS_ERROR) {
@@ -308,6 +324,7 @@ static int64_t hea_qp_set_control(SpaprHea *s, HeaQP *qp, uint64_t control)
     }
     qp->enabled = control & HEA_QPC_ENABLED;
     qp->state = to;
+    hea_qp_note_pause(s, qp);
     trace_spapr_hea_qp_state(qp->res.number, qp->enabled, qp->state);
     if (hea_qp_can_send(qp)) {
         hea_tx_kick(qp);
@@ -429,6 +446,7 @@ int64_t hea_h_disable(SpaprHea *s, uint64_t *args)
         return H_PARAMETER;
     }
     qp->enabled = false;
+    hea_qp_note_pause(s, qp);
     hea_tx_forget(qp);
     trace_spapr_hea_qp_state(qp->res.number, qp->enabled, qp->state);
     return H_SUCCESS;

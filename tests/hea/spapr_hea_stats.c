@@ -179,6 +179,15 @@ static void hea_json_mr(JSONWriter *w, const SpaprHea *s)
     json_writer_end_object(w);
 }
 
+static void hea_json_pauses(JSONWriter *w, const SpaprHea *s)
+{
+    json_writer_start_object(w, "qp_pauses");
+    json_writer_uint64(w, "count", s->qp_pauses);
+    json_writer_uint64(w, "total_ns", s->qp_paused_ns);
+    json_writer_uint64(w, "longest_ns", s->qp_pause_max_ns);
+    json_writer_end_object(w);
+}
+
 static void hea_json_port(JSONWriter *w, const HeaPort *port)
 {
     unsigned i;
@@ -250,6 +259,7 @@ static char *hea_get_stats(Object *obj, Error **errp)
     json_writer_end_object(w);
     json_writer_uint64(w, "calls_total", s->calls_total);
     hea_json_mr(w, s);
+    hea_json_pauses(w, s);
     json_writer_start_array(w, "ports");
     for (i = 0; i < s->nr_ports; i++) {
         hea_json_port(w, &s->port[i]);
