@@ -58,6 +58,7 @@
 #define EHEA_TX_FRAMES_MAX	64U
 
 struct ehea_adapter;
+struct ehea_health;
 struct ehea_port;
 struct page_pool;
 struct seq_file;
@@ -195,6 +196,7 @@ struct ehea_tx_group {
  * @skb_tail: frames freed
  * @unacked: CQEs not yet given back
  * @ack_batch: CQEs to give back at once
+ * @quiet: the stack's queue stays stopped, whatever completes
  * @bounce_busy: bitmap of @bounce in use
  * @bounce: buffers known to be in the MR
  */
@@ -217,6 +219,7 @@ struct ehea_tx {
 	u32 skb_tail;
 	u32 unacked;
 	u32 ack_batch;
+	bool quiet;
 	unsigned long bounce_busy;
 	void *bounce[EHEA_TX_BOUNCES];
 };
@@ -290,6 +293,7 @@ struct ehea_rq {
  * @running: the QP may be paused and resumed
  * @stuck: abandoned by a memory change, waiting for the port's reset
  * @timed_out: the stack gave up waiting for completions
+ * @failed: an event told of an error of the QP
  */
 struct ehea_channel {
 	struct napi_struct napi;
@@ -319,6 +323,7 @@ struct ehea_channel {
 	bool running;
 	bool stuck;
 	bool timed_out;
+	bool failed;
 };
 
 /**
@@ -449,19 +454,14 @@ struct ehea_mem_stats {
 
 /**
  * struct ehea_mem_info - how an adapter reaches memory
- * @registrations: likewise up to @duration_us: &struct ehea_mem_stats
+ * @stats: what memory changes cost
  * @size_mib: length of the current MR
  * @page_kib: size of its pages
  * @regions: MRs alive, replaced ones that are still in use included
  * @map_valid: the maps of all of them are sound
  */
 struct ehea_mem_info {
-	u64 registrations;
-	u64 failures;
-	u64 quiesced;
-	u64 blocks;
-	u64 page_calls;
-	u64 duration_us;
+	struct ehea_mem_stats stats;
 	u64 size_mib;
 	u64 page_kib;
 	u64 regions;
@@ -484,6 +484,7 @@ struct ehea_mem_info {
  * @no_mr: firmware gave none; the channels are paused
  * @mem_stats: for ethtool and debugfs
  * @debugfs: directory
+ * @health: what devlink reports
  * @crash_node: in the crash handler's list
  */
 struct ehea_adapter {
@@ -501,6 +502,7 @@ struct ehea_adapter {
 	bool no_mr;
 	struct ehea_mem_stats mem_stats;
 	struct dentry *debugfs;
+	struct ehea_health *health;
 	struct list_head crash_node;
 };
 
@@ -536,6 +538,8 @@ int ehea_tx_prepare(struct ehea_channel *ch);
 void ehea_tx_destroy(struct ehea_channel *ch);
 void ehea_tx_clean(struct ehea_channel *ch, int budget);
 bool ehea_tx_pending(const struct ehea_channel *ch);
+void ehea_tx_set_quiet(struct ehea_channel *ch, bool quiet);
+void ehea_tx_wake(struct ehea_channel *ch);
 void ehea_tx_mark(struct ehea_channel *ch, struct ehea_view *view);
 bool ehea_tx_turned(const struct ehea_channel *ch,
 		    const struct ehea_view *view);
@@ -555,6 +559,34 @@ bool ehea_rx_turned(const struct ehea_channel *ch,
 		    const struct ehea_view *view);
 int ehea_rx_rekey(struct ehea_channel *ch, const struct ehea_view *view);
 
+/**
+ * struct ehea_qp_regs - state of a QP, as "ethtool -d" gives it
+ * @number: of the QP; 0 if the queue is not in use
+ * @enabled: by control block 0, likewise up to @cb_aer
+ * @state: state that the QP is in; 0 means error
+ * @sizes: SQ in the upper half, RQ in the lower
+ * @cb_aer: affiliated errors
+ * @aer: by the register page, likewise the rest
+ * @aerr: affiliated errors, details
+ * @sq_head: head of SQ
+ * @sq_tail: tail of SQ
+ * @rq1_head: head of RQ1
+ * @rq1_tail: tail of RQ1
+ */
+struct ehea_qp_regs {
+	u64 number;
+	u64 enabled;
+	u64 state;
+	u64 sizes;
+	u64 cb_aer;
+	u64 aer;
+	u64 aerr;
+	u64 sq_head;
+	u64 sq_tail;
+	u64 rq1_head;
+	u64 rq1_tail;
+};
+
 /* ehea_channel.c */
 int ehea_request_irq(const struct ehea_eq *eq, irq_handler_t handler,
 		     const char *name, void *arg);
@@ -563,6 +595,8 @@ struct ehea_channels *ehea_channels_create(struct ehea_port *port,
 void ehea_channels_destroy(struct ehea_channels *set);
 int ehea_channels_start(struct ehea_channels *set);
 void ehea_channels_stop(struct ehea_channels *set);
+void ehea_channel_read_regs(const struct ehea_channel *ch,
+			    struct ehea_qp_regs *regs);
 unsigned int ehea_port_indir(const struct ehea_port *port, unsigned int bucket,
 			     unsigned int channels);
 void ehea_channels_qpns(const struct ehea_channels *set, u32 *qpns,
@@ -628,8 +662,8 @@ extern const struct ethtool_ops ehea_ethtool_ops;
 /* ehea_devlink.c */
 int ehea_health_init(struct ehea_adapter *adapter);
 void ehea_health_exit(struct ehea_adapter *adapter);
-void ehea_health_tx_timeout(struct ehea_port *port, unsigned int queue);
-void ehea_health_qp_error(struct ehea_port *port, u32 token);
+void ehea_health_tx_timeout(struct ehea_channel *ch);
+void ehea_health_qp_error(struct ehea_channel *ch);
 void ehea_health_malfunction(struct ehea_adapter *adapter,
 			     struct ehea_port *port);
 

@@ -57,6 +57,15 @@ static irqreturn_t ehea_channel_irq(int irq, void *arg)
 	return IRQ_HANDLED;
 }
 
+/* The token is the channel's index, if it can be believed. */
+static void ehea_error_mark(struct ehea_channels *set, u64 eqe)
+{
+	u32 token = FIELD_GET(EHEA_EQE_TOKEN, eqe);
+
+	if (token < set->count)
+		WRITE_ONCE(set->ch[token]->failed, true);
+}
+
 /* A QP is in error: only a reset of the port helps. */
 static irqreturn_t ehea_error_irq(int irq, void *arg)
 {
@@ -68,6 +77,7 @@ static irqreturn_t ehea_error_irq(int irq, void *arg)
 			netdev_err(set->port->netdev,
 				   "QP error, event %#018llx, queue %llu\n",
 				   eqe, FIELD_GET(EHEA_EQE_TOKEN, eqe));
+		ehea_error_mark(set, eqe);
 		ehea_port_schedule_reset(set->port, "QP error");
 	}
 	return IRQ_HANDLED;
@@ -392,6 +402,34 @@ void ehea_channels_stop(struct ehea_channels *set)
 
 	for (i = 0; i < set->count; i++)
 		ehea_channel_stop(set->ch[i]);
+}
+
+/**
+ * ehea_channel_read_regs - ask for the state of a channel's QP
+ * @ch: channel
+ * @regs: zeroed, filled in; control block 0 if firmware answers
+ *
+ * Context: process, sleeps; RTNL.
+ */
+void ehea_channel_read_regs(const struct ehea_channel *ch,
+			    struct ehea_qp_regs *regs)
+{
+	struct ehea_qp_status status = {};
+	const struct ehea_qp *qp = &ch->qp;
+
+	if (!ehea_phyp_query_qp(qp->hea, qp->res.handle, &status)) {
+		regs->enabled = status.enabled;
+		regs->state = status.state;
+		regs->sizes = (u64)status.sq_size << 32 | status.rq_size;
+		regs->cb_aer = status.aer;
+	}
+	regs->number = qp->number;
+	regs->aer = in_be64(qp->epa + EHEA_QP_AER);
+	regs->aerr = in_be64(qp->epa + EHEA_QP_AERR);
+	regs->sq_head = in_be64(qp->epa + EHEA_QP_SQ_HEAD);
+	regs->sq_tail = in_be64(qp->epa + EHEA_QP_SQ_TAIL);
+	regs->rq1_head = in_be64(qp->epa + EHEA_QP_RQ1_HEAD);
+	regs->rq1_tail = in_be64(qp->epa + EHEA_QP_RQ1_TAIL);
 }
 
 /**

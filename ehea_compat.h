@@ -7,6 +7,7 @@
 #define EHEA_COMPAT_H
 
 #include <linux/version.h>
+#include <net/devlink.h>
 #include <net/netdev_queues.h>
 
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 2, 0)
@@ -30,7 +31,23 @@ ehea_qstats_add_csum_complete(struct netdev_queue_stats_rx *sum,
 	sum->csum_complete += rx->csum_complete;
 }
 
+static inline struct devlink_health_reporter *
+ehea_health_reporter_create(struct devlink *devlink,
+			    const struct devlink_health_reporter_ops *ops,
+			    void *priv)
+{
+	return devlink_health_reporter_create(devlink, ops, priv);
+}
+
 #else
+
+static inline struct devlink_health_reporter *
+ehea_health_reporter_create(struct devlink *devlink,
+			    const struct devlink_health_reporter_ops *ops,
+			    void *priv)
+{
+	return devlink_health_reporter_create(devlink, ops, 0, priv);
+}
 
 static inline void
 ehea_qstats_set_csum_complete(struct netdev_queue_stats_rx *rx, u64 packets)

@@ -564,75 +564,29 @@ static void ehea_get_strings(struct net_device *netdev, u32 sset, u8 *data)
 	}
 }
 
-/**
- * struct ehea_regs - what "ethtool -d" gives of a QP
- * @number: of the QP; 0 if the queue is not in use
- * @enabled: by control block 0, likewise up to @cb_aer
- * @state: state that the QP is in; 0 means error
- * @sizes: SQ in the upper half, RQ in the lower
- * @cb_aer: affiliated errors
- * @aer: by the register page, likewise the rest
- * @aerr: AERR
- * @sq_head: SQ head
- * @sq_tail: SQ tail
- * @rq1_head: RQ1 head
- * @rq1_tail: RQ1 tail
- */
-struct ehea_regs {
-	u64 number;
-	u64 enabled;
-	u64 state;
-	u64 sizes;
-	u64 cb_aer;
-	u64 aer;
-	u64 aerr;
-	u64 sq_head;
-	u64 sq_tail;
-	u64 rq1_head;
-	u64 rq1_tail;
-};
-
+/* Layout of &struct ehea_qp_regs. */
 #define EHEA_REGS_VERSION	1
 
 static int ehea_get_regs_len(struct net_device *netdev)
 {
 	struct ehea_port *port = netdev_priv(netdev);
 
-	return port->max_channels * sizeof(struct ehea_regs);
+	return port->max_channels * sizeof(struct ehea_qp_regs);
 }
 
-static void ehea_read_regs(const struct ehea_qp *qp, struct ehea_regs *regs)
-{
-	struct ehea_qp_status status = {};
-
-	if (!ehea_phyp_query_qp(qp->hea, qp->res.handle, &status)) {
-		regs->enabled = status.enabled;
-		regs->state = status.state;
-		regs->sizes = (u64)status.sq_size << 32 | status.rq_size;
-		regs->cb_aer = status.aer;
-	}
-	regs->number = qp->number;
-	regs->aer = in_be64(qp->epa + EHEA_QP_AER);
-	regs->aerr = in_be64(qp->epa + EHEA_QP_AERR);
-	regs->sq_head = in_be64(qp->epa + EHEA_QP_SQ_HEAD);
-	regs->sq_tail = in_be64(qp->epa + EHEA_QP_SQ_TAIL);
-	regs->rq1_head = in_be64(qp->epa + EHEA_QP_RQ1_HEAD);
-	regs->rq1_tail = in_be64(qp->epa + EHEA_QP_RQ1_TAIL);
-}
-
-/* One &struct ehea_regs for each queue that the port can have. */
+/* One &struct ehea_qp_regs for each queue that the port can have. */
 static void ehea_get_regs(struct net_device *netdev, struct ethtool_regs *info,
 			  void *data)
 {
 	struct ehea_port *port = netdev_priv(netdev);
 	struct ehea_channels *set = rtnl_dereference(port->channels);
-	struct ehea_regs *regs = data;
+	struct ehea_qp_regs *regs = data;
 	unsigned int i;
 
 	info->version = EHEA_REGS_VERSION;
 	memset(data, 0, ehea_get_regs_len(netdev));
 	for (i = 0; set && i < set->count; i++)
-		ehea_read_regs(&set->ch[i]->qp, &regs[i]);
+		ehea_channel_read_regs(set->ch[i], &regs[i]);
 }
 
 const struct ethtool_ops ehea_ethtool_ops = {

@@ -27,6 +27,8 @@ struct ehea_counter {
 #define EHEA_RX_COUNTER(member) \
 	{ #member, offsetof(struct ehea_rx_stats, member) }
 #define EHEA_MEM_COUNTER(member) \
+	{ "mr_" #member, offsetof(struct ehea_mem_info, stats.member) }
+#define EHEA_MR_COUNTER(member) \
 	{ "mr_" #member, offsetof(struct ehea_mem_info, member) }
 
 static const struct ehea_counter ehea_tx_counters[] = {
@@ -72,9 +74,9 @@ static const struct ehea_counter ehea_mem_counters[] = {
 	EHEA_MEM_COUNTER(blocks),
 	EHEA_MEM_COUNTER(page_calls),
 	EHEA_MEM_COUNTER(duration_us),
-	EHEA_MEM_COUNTER(size_mib),
-	EHEA_MEM_COUNTER(page_kib),
-	EHEA_MEM_COUNTER(regions),
+	EHEA_MR_COUNTER(size_mib),
+	EHEA_MR_COUNTER(page_kib),
+	EHEA_MR_COUNTER(regions),
 };
 
 /* Control block 2, by &enum ehea_cb2_counter. */

@@ -275,8 +275,8 @@ static void ehea_port_event(struct ehea_port *port, u64 neqe)
 	if (!up || ehea_port_query_link(port))
 		ehea_port_set_link(port, up, neqe & EHEA_NEQE_EXT_UP);
 	if (netif_carrier_ok(port->netdev) != was_up)
-		netdev_info(port->netdev, "link is %s\n",
-			    was_up ? "down" : "up");
+		netif_info(port, link, port->netdev, "link is %s\n",
+			   was_up ? "down" : "up");
 }
 
 static void ehea_adapter_malfunction(struct ehea_adapter *adapter)
@@ -285,8 +285,15 @@ static void ehea_adapter_malfunction(struct ehea_adapter *adapter)
 	unsigned long id;
 
 	dev_err_ratelimited(&adapter->pdev->dev, "adapter malfunction\n");
+	ehea_health_malfunction(adapter, NULL);
 	xa_for_each(&adapter->ports, id, port)
 		ehea_port_schedule_reset(port, "adapter malfunction");
+}
+
+static void ehea_port_malfunction(struct ehea_port *port)
+{
+	ehea_health_malfunction(port->adapter, port);
+	ehea_port_schedule_reset(port, "port malfunction");
 }
 
 static void ehea_handle_neqe(struct ehea_adapter *adapter, u64 neqe)
@@ -303,7 +310,7 @@ static void ehea_handle_neqe(struct ehea_adapter *adapter, u64 neqe)
 	if (port && code == EHEA_NEQE_PORT_STATE)
 		ehea_port_event(port, neqe);
 	else if (port && code == EHEA_NEQE_PORT_MALF)
-		ehea_port_schedule_reset(port, "port malfunction");
+		ehea_port_malfunction(port);
 	else
 		dev_warn_ratelimited(&adapter->pdev->dev,
 				     "unknown event %#018llx\n", neqe);
@@ -420,14 +427,20 @@ static int ehea_probe(struct platform_device *pdev)
 	err = ehea_mem_add_adapter(adapter);
 	if (err)
 		goto free_adapter;
-	err = ehea_start_neq(adapter);
+	err = ehea_health_init(adapter);
 	if (err)
 		goto remove_mr;
+	err = ehea_start_neq(adapter);
+	if (err)
+		goto exit_health;
 
+	ehea_debugfs_add(adapter);
 	platform_set_drvdata(pdev, adapter);
 	ehea_add_ports(adapter);
 	return 0;
 
+exit_health:
+	ehea_health_exit(adapter);
 remove_mr:
 	ehea_mem_remove_adapter(adapter);
 free_adapter:
@@ -446,6 +459,8 @@ static void ehea_remove(struct platform_device *pdev)
 	platform_set_drvdata(pdev, NULL);
 	ehea_remove_ports(adapter);
 	ehea_stop_neq(adapter);
+	ehea_health_exit(adapter);
+	ehea_debugfs_remove(adapter);
 	ehea_mem_remove_adapter(adapter);
 	ehea_track_adapter(adapter, false);
 	xa_destroy(&adapter->ports);
@@ -495,12 +510,14 @@ static int __init ehea_init(void)
 	err = crash_shutdown_register(ehea_crash);
 	if (err)
 		goto exit_mem;
+	ehea_debugfs_init();
 	err = ibmebus_register_driver(&ehea_driver);
 	if (err)
-		goto unregister_crash;
+		goto exit_debugfs;
 	return 0;
 
-unregister_crash:
+exit_debugfs:
+	ehea_debugfs_exit();
 	crash_shutdown_unregister(ehea_crash);
 exit_mem:
 	ehea_mem_exit();
@@ -511,6 +528,7 @@ module_init(ehea_init);
 static void __exit ehea_exit(void)
 {
 	ibmebus_unregister_driver(&ehea_driver);
+	ehea_debugfs_exit();
 	crash_shutdown_unregister(ehea_crash);
 	ehea_mem_exit();
 	ida_destroy(&ehea_port_ida);

@@ -17,6 +17,11 @@
 #define EHEA_RESET_DELAY_MAX	msecs_to_jiffies(10000)
 #define EHEA_RESET_CALM		msecs_to_jiffies(30000)
 
+/* What is told of a port; more or less by "ethtool -s msglvl". */
+#define EHEA_MSG_DEFAULT	(NETIF_MSG_DRV | NETIF_MSG_PROBE | \
+				 NETIF_MSG_LINK | NETIF_MSG_TIMER | \
+				 NETIF_MSG_TX_ERR)
+
 /* How long replaced queues may take to finish what they have. */
 #define EHEA_DRAIN_MS		100
 
@@ -223,17 +228,32 @@ static int ehea_stop(struct net_device *netdev)
 	return 0;
 }
 
+/* Report what led to a reset while it can still be seen. */
+static void ehea_port_report(struct ehea_port *port)
+{
+	struct ehea_channels *set = rtnl_dereference(port->channels);
+	unsigned int i;
+
+	for (i = 0; set && i < set->count; i++) {
+		if (set->ch[i]->timed_out)
+			ehea_health_tx_timeout(set->ch[i]);
+		if (READ_ONCE(set->ch[i]->failed))
+			ehea_health_qp_error(set->ch[i]);
+	}
+}
+
 static void ehea_port_reset(struct ehea_port *port)
 {
 	int err;
 
+	ehea_port_report(port);
 	ehea_port_down(port);
 	err = ehea_port_up(port);
 	if (!err)
 		err = ehea_port_sync_core_filters(port);
 	atomic_inc(&port->resets);
 	if (!err) {
-		netdev_info(port->netdev, "port was reset\n");
+		netif_info(port, drv, port->netdev, "port was reset\n");
 		return;
 	}
 	netdev_err(port->netdev, "reset failed: %pe\n", ERR_PTR(err));
@@ -275,7 +295,8 @@ void ehea_port_schedule_reset(struct ehea_port *port, const char *why)
 		return;
 	if (queue_delayed_work(system_long_wq, &port->reset_work,
 			       READ_ONCE(port->reset_delay)))
-		netdev_warn(port->netdev, "port will be reset: %s\n", why);
+		netif_warn(port, timer, port->netdev,
+			   "port will be reset: %s\n", why);
 }
 
 static bool ehea_port_is_drained(struct ehea_channels *set,
@@ -484,12 +505,12 @@ static void ehea_tx_report(const struct ehea_channel *ch)
 {
 	const struct ehea_tx *tx = &ch->tx;
 
-	netdev_warn(ch->netdev,
-		    "queue %u: transmit timeout, posted %u, rung %u, adapter's SQ head %#llx tail %#llx, CQE %s\n",
-		    ch->index, tx->head, tx->rung,
-		    in_be64(ch->qp.epa + EHEA_QP_SQ_HEAD),
-		    in_be64(ch->qp.epa + EHEA_QP_SQ_TAIL),
-		    ehea_tx_pending(ch) ? "waiting" : "none");
+	netif_warn(ch->port, tx_err, ch->netdev,
+		   "queue %u: transmit timeout, posted %u, rung %u, adapter's SQ head %#llx tail %#llx, CQE %s\n",
+		   ch->index, tx->head, tx->rung,
+		   in_be64(ch->qp.epa + EHEA_QP_SQ_HEAD),
+		   in_be64(ch->qp.epa + EHEA_QP_SQ_TAIL),
+		   ehea_tx_pending(ch) ? "waiting" : "none");
 }
 
 /* Called with the queue's lock held and interrupts as they were. */
@@ -603,6 +624,7 @@ static void ehea_port_init(struct ehea_port *port,
 	port->config.entries[EHEA_RQ2] = EHEA_DEF_ENTRIES_RQ2;
 	port->config.entries[EHEA_RQ3] = EHEA_DEF_ENTRIES_RQ3;
 	port->tx_frames = EHEA_TX_FRAMES_MAX;
+	port->msg_enable = EHEA_MSG_DEFAULT;
 	port->last_reset = jiffies - EHEA_RESET_CALM;
 	INIT_LIST_HEAD(&port->mc_list);
 	INIT_WORK(&port->rx_mode_work, ehea_rx_mode_work);
@@ -652,8 +674,9 @@ struct ehea_port *ehea_port_create(struct ehea_adapter *adapter, u16 id,
 		free_netdev(netdev);
 		return ERR_PTR(err);
 	}
-	netdev_info(netdev, "logical port %u, %u default QPs%s\n", id,
-		    attr.default_qps, port->jumbo ? ", jumbo frames" : "");
+	netif_info(port, probe, netdev,
+		   "logical port %u, %u default QPs%s\n", id, attr.default_qps,
+		   port->jumbo ? ", jumbo frames" : "");
 	return port;
 }
 

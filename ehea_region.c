@@ -616,16 +616,10 @@ void ehea_region_query(struct ehea_adapter *adapter,
 		       struct ehea_mem_info *info)
 {
 	const struct ehea_region *current_region = ehea_region_current(adapter);
-	const struct ehea_mem_stats *stats = &adapter->mem_stats;
 	const struct ehea_region *region;
 
 	memset(info, 0, sizeof(*info));
-	info->registrations = stats->registrations;
-	info->failures = stats->failures;
-	info->quiesced = stats->quiesced;
-	info->blocks = stats->blocks;
-	info->page_calls = stats->page_calls;
-	info->duration_us = stats->duration_us;
+	info->stats = adapter->mem_stats;
 	info->regions = ehea_region_count(adapter);
 	info->map_valid = true;
 	list_for_each_entry(region, &adapter->regions, node)
