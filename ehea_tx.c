@@ -367,7 +367,15 @@ static struct ehea_channel *ehea_tx_channel(const struct net_device *netdev,
 	const struct ehea_port *port = netdev_priv(netdev);
 	const struct ehea_channels *set = rcu_dereference_bh(port->channels);
 
-	return set->ch[skb_get_queue_mapping(skb)];
+	return likely(set) ? set->ch[skb_get_queue_mapping(skb)] : NULL;
+}
+
+/* The queues are being taken down or exchanged. */
+static netdev_tx_t ehea_tx_closed(const struct sk_buff *skb,
+				  struct net_device *netdev)
+{
+	netif_stop_subqueue(netdev, skb_get_queue_mapping(skb));
+	return NETDEV_TX_BUSY;
 }
 
 /**
@@ -382,11 +390,14 @@ static struct ehea_channel *ehea_tx_channel(const struct net_device *netdev,
 netdev_tx_t ehea_start_xmit(struct sk_buff *skb, struct net_device *netdev)
 {
 	struct ehea_channel *ch = ehea_tx_channel(netdev, skb);
-	struct ehea_tx *tx = &ch->tx;
 	const struct ehea_view *view;
 	struct ehea_swqe *wqe;
+	struct ehea_tx *tx;
 	int keep;
 
+	if (unlikely(!ch))
+		return ehea_tx_closed(skb, netdev);
+	tx = &ch->tx;
 	view = rcu_dereference_bh(ch->view);
 	if (unlikely(!view || !ehea_tx_room(tx)))
 		return ehea_tx_busy(ch);
@@ -470,6 +481,11 @@ static void ehea_tx_complete_group(struct ehea_tx *tx,
 	WRITE_ONCE(tx->tail, group->head);
 }
 
+static bool ehea_tx_may_wake(const struct ehea_channel *ch)
+{
+	return !READ_ONCE(ch->tx.quiet) && rcu_access_pointer(ch->view);
+}
+
 static void ehea_tx_complete(struct ehea_channel *ch, u32 groups, int budget)
 {
 	struct ehea_tx_stats *stats = &ch->stats->tx;
@@ -487,7 +503,7 @@ static void ehea_tx_complete(struct ehea_channel *ch, u32 groups, int budget)
 	woken = __netif_txq_completed_wake(ch->txq, done.wqes, done.bytes,
 					   ehea_tx_room(tx),
 					   ehea_tx_wake_at(tx),
-					   !rcu_access_pointer(ch->view));
+					   !ehea_tx_may_wake(ch));
 
 	u64_stats_update_begin(&stats->syncp);
 	u64_stats_add(&stats->packets, done.packets);
@@ -572,6 +588,36 @@ void ehea_tx_clean(struct ehea_channel *ch, int budget)
 bool ehea_tx_pending(const struct ehea_channel *ch)
 {
 	return ehea_ring_peek_cqe(&ch->send_cq.ring);
+}
+
+/**
+ * ehea_tx_set_quiet - may completions wake the stack's queue?
+ * @ch: channel
+ * @quiet: no: the queue is about to be stopped for good, or until this is
+ *	taken back
+ *
+ * Wait for a grace period before stopping the queue: a poll that is under way
+ * may wake it.
+ *
+ * Context: any.
+ */
+void ehea_tx_set_quiet(struct ehea_channel *ch, bool quiet)
+{
+	WRITE_ONCE(ch->tx.quiet, quiet);
+}
+
+/**
+ * ehea_tx_wake - let the stack send again
+ * @ch: channel; has a view again
+ *
+ * Context: any.
+ */
+void ehea_tx_wake(struct ehea_channel *ch)
+{
+	rcu_read_lock_bh();
+	if (ehea_tx_may_wake(ch))
+		netif_tx_wake_queue(ch->txq);
+	rcu_read_unlock_bh();
 }
 
 /**
@@ -696,7 +742,7 @@ static int ehea_tx_prepare_bounce(struct ehea_channel *ch, void **bounce)
 
 /**
  * ehea_tx_prepare - make a send queue ready
- * @ch: attached to memory, not started; the stack's queue is stopped
+ * @ch: attached to memory, not started
  *
  * Kernel memory does not move, so what the MR covers now it always will.
  *
