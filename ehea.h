@@ -105,7 +105,7 @@ struct ehea_view {
 struct ehea_tx_stats {
 	struct u64_stats_sync syncp;
 	u64_stats_t packets;		/* on the wire: segments count */
-	u64_stats_t bytes;		/* with tags, without padding and FCS */
+	u64_stats_t bytes;		/* with tags and padding, without FCS */
 	u64_stats_t csum;		/* checksums left to the adapter */
 	u64_stats_t gso_packets;	/* skbs that were segmented */
 	u64_stats_t gso_wire_packets;
@@ -154,7 +154,7 @@ struct ehea_queue_stats {
  * @head: &ehea_tx.head behind the last of them, which is signalled
  * @skb_head: &ehea_tx.skb_head behind the last frame that they hold on to
  * @packets: frames on the wire
- * @bytes: their bytes with tags, without padding and FCS; reported to BQL
+ * @bytes: their bytes with tags and padding, without FCS; reported to BQL
  * @csum: checksums left to the adapter
  * @gso: skbs that the adapter segments
  * @gso_wire: segments of these

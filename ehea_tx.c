@@ -315,22 +315,35 @@ static void ehea_tx_offload(struct ehea_tx *tx, struct ehea_swqe *wqe,
 	wqe->ctrl |= cpu_to_be16(ctrl);
 }
 
+/* Add segments of a frame to its group. Return: their bytes, padded. */
+static u32 ehea_tx_count_gso(struct ehea_tx_group *group,
+			     const struct sk_buff *skb, u32 tag)
+{
+	u32 mss = skb_shinfo(skb)->gso_size;
+	u32 hdr = skb_tcp_all_headers(skb);
+	u32 payload = skb->len - hdr;
+	u32 segs = DIV_ROUND_UP(payload, mss);
+	u32 last = payload - (segs - 1) * mss;
+
+	group->gso++;
+	group->gso_wire += segs;
+	group->packets += segs;
+	return (segs - 1) * (hdr + tag + mss) +
+	       max_t(u32, hdr + tag + last, ETH_ZLEN);
+}
+
 /* Add a frame to its group. Return: bytes that go over the wire. */
 static u32 ehea_tx_count(struct ehea_tx_group *group, const struct sk_buff *skb)
 {
 	u32 tag = skb_vlan_tag_present(skb) ? VLAN_HLEN : 0;
-	u32 bytes = skb->len + tag;
-	u32 segs = 1;
+	u32 bytes;
 
 	if (skb_is_gso(skb)) {
-		u32 hdr = skb_tcp_all_headers(skb);
-
-		segs = DIV_ROUND_UP(skb->len - hdr, skb_shinfo(skb)->gso_size);
-		bytes += (segs - 1) * (hdr + tag);
-		group->gso++;
-		group->gso_wire += segs;
+		bytes = ehea_tx_count_gso(group, skb, tag);
+	} else {
+		group->packets++;
+		bytes = max_t(u32, skb->len + tag, ETH_ZLEN);
 	}
-	group->packets += segs;
 	group->bytes += bytes;
 	return bytes;
 }
