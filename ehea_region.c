@@ -13,6 +13,7 @@
 #include <linux/wait.h>
 
 #include "ehea.h"
+#include "ehea_trace.h"
 
 /* Replaced MRs that may linger on idle channels before these are paused. */
 #define EHEA_MAX_REGIONS	4
@@ -58,6 +59,8 @@ static int ehea_region_register(struct ehea_adapter *adapter,
 		/* Refused: do not ask for this size again. */
 		adapter->attr.mr_page_sizes &= ~ehea_mr_pages[i].mask;
 	}
+	trace_ehea_region_create(adapter->hea.dev, region->mr.len,
+				 region->mr.page_shift, region->mr.calls, err);
 	if (err) {
 		adapter->mem_stats.failures++;
 		return err;
@@ -88,6 +91,7 @@ static struct ehea_region *ehea_region_create(struct ehea_adapter *adapter,
 
 static void ehea_region_free(struct ehea_region *region)
 {
+	trace_ehea_region_free(region->mr.hea->dev, region->mr.len);
 	ehea_mr_free(&region->mr);
 	ehea_busmap_put(region->map);
 	kfree(region);
@@ -179,6 +183,7 @@ static void ehea_views_publish(struct ehea_adapter *adapter,
 		if (view)
 			list_del_init(&view->node);
 		rcu_assign_pointer(ch->view, view);
+		trace_ehea_view_publish(ch->netdev, ch->index, view);
 		if (old)
 			list_add_tail(&old->node, &ch->old_views);
 	}
@@ -515,8 +520,11 @@ int ehea_region_update(struct ehea_adapter *adapter, struct ehea_busmap *map)
 		added = ehea_region_excess(map, region->map);
 		removed = ehea_region_excess(region->map, map);
 	}
+	trace_ehea_mem_update_begin(adapter->hea.dev, added, removed);
 	err = ehea_region_switch(adapter, map);
 	adapter->mem_stats.duration_us = ktime_us_delta(ktime_get(), start);
+	trace_ehea_mem_update_end(adapter->hea.dev,
+				  adapter->mem_stats.duration_us, err);
 	if (err)
 		return err;
 	ehea_region_reap(adapter);
