@@ -21,7 +21,12 @@
 static void ehea_get_drvinfo(struct net_device *netdev,
 			     struct ethtool_drvinfo *info)
 {
+	struct ehea_port *port = netdev_priv(netdev);
+
 	strscpy(info->driver, EHEA_DRV_NAME, sizeof(info->driver));
+	snprintf(info->bus_info, sizeof(info->bus_info), "%s/%s",
+		 dev_name(&port->adapter->pdev->dev),
+		 dev_name(&port->pdev->dev));
 }
 
 static u32 ehea_get_msglevel(struct net_device *netdev)
@@ -57,11 +62,15 @@ static int ehea_get_link_ext_state(struct net_device *netdev,
 	return 0;
 }
 
-/* What a port can do is not told; a 10G port is known by its speed. */
+/*
+ * What a port can do is not told; a 10G port is known by its speed. Any port
+ * takes "negotiate" as a speed, which leaves it to firmware.
+ */
 static void ehea_get_supported(struct ethtool_link_ksettings *cmd, u32 speed)
 {
 	ethtool_link_ksettings_zero_link_mode(cmd, supported);
 	ethtool_link_ksettings_add_link_mode(cmd, supported, Pause);
+	ethtool_link_ksettings_add_link_mode(cmd, supported, Autoneg);
 	if (speed == EHEA_SPEED_10G_F) {
 		ethtool_link_ksettings_add_link_mode(cmd, supported,
 						     10000baseSR_Full);
@@ -74,7 +83,6 @@ static void ehea_get_supported(struct ethtool_link_ksettings *cmd, u32 speed)
 	ethtool_link_ksettings_add_link_mode(cmd, supported, 100baseT_Half);
 	ethtool_link_ksettings_add_link_mode(cmd, supported, 100baseT_Full);
 	ethtool_link_ksettings_add_link_mode(cmd, supported, 1000baseT_Full);
-	ethtool_link_ksettings_add_link_mode(cmd, supported, Autoneg);
 	ethtool_link_ksettings_add_link_mode(cmd, supported, TP);
 	cmd->base.port = PORT_TP;
 }
@@ -117,12 +125,11 @@ static int ehea_get_link_ksettings(struct net_device *netdev,
 	err = ehea_phyp_query_port(&port->adapter->hea, port->id, &attr);
 	if (err)
 		return err;
-	ehea_get_supported(cmd, attr.speed);
+	ehea_get_supported(cmd, attr.speed ?: port->speed);
 	ehea_fill_speed(cmd, attr.ext_state ? attr.speed : 0);
 	ethtool_link_ksettings_zero_link_mode(cmd, advertising);
 	cmd->base.autoneg = AUTONEG_DISABLE;
-	if (port->speed_forced ||
-	    !ethtool_link_ksettings_test_link_mode(cmd, supported, Autoneg))
+	if (port->speed_forced)
 		return 0;
 	cmd->base.autoneg = AUTONEG_ENABLE;
 	linkmode_copy(cmd->link_modes.advertising, cmd->link_modes.supported);
@@ -165,9 +172,7 @@ static int ehea_set_link_ksettings(struct net_device *netdev,
 	err = ehea_get_link_ksettings(netdev, &now);
 	if (err)
 		return err;
-	if (speed == EHEA_SPEED_AUTONEG &&
-	    (!ethtool_link_ksettings_test_link_mode(&now, supported, Autoneg) ||
-	     !ehea_advertises_all(cmd, &now)))
+	if (speed == EHEA_SPEED_AUTONEG && !ehea_advertises_all(cmd, &now))
 		return -EOPNOTSUPP;
 	err = ehea_phyp_set_link(&port->adapter->hea, port->id,
 				 EHEA_CB4_SPEED, speed);
@@ -179,13 +184,8 @@ static int ehea_set_link_ksettings(struct net_device *netdev,
 static int ehea_nway_reset(struct net_device *netdev)
 {
 	struct ehea_port *port = netdev_priv(netdev);
-	struct ethtool_link_ksettings now = {};
-	int err;
 
-	err = ehea_get_link_ksettings(netdev, &now);
-	if (err)
-		return err;
-	if (now.base.autoneg != AUTONEG_ENABLE)
+	if (port->speed_forced)
 		return -EINVAL;
 	return ehea_phyp_set_link(&port->adapter->hea, port->id,
 				  EHEA_CB4_SPEED, EHEA_SPEED_AUTONEG);

@@ -77,13 +77,15 @@ static void ehea_stats_add_xmit(const struct ehea_xmit_stats *xmit,
 static void ehea_stats_add_hw(struct ehea_port *port,
 			      struct rtnl_link_stats64 *stats)
 {
-	u64 too_long, mcast;
+	u64 too_long, mcast, missed;
 
 	spin_lock_bh(&port->hw_lock);
+	missed = port->hw_stats[EHEA_CB2_RX_UCAST_ERRORS];
 	too_long = port->hw_stats[EHEA_CB2_RX_TOO_LONG];
 	mcast = port->hw_stats[EHEA_CB2_RX_MCAST];
 	spin_unlock_bh(&port->hw_lock);
 
+	stats->rx_missed_errors += missed;
 	stats->rx_length_errors += too_long;
 	stats->rx_errors += too_long;
 	stats->multicast += mcast;
@@ -100,6 +102,8 @@ static void ehea_stats_add_hw(struct ehea_port *port,
  * =================  ======================================================
  * rx_packets, bytes  delivered by the driver; bytes with tags, without FCS
  * rx_dropped         received by the adapter, but no memory for an skb
+ * rx_missed_errors   meant for the port, but the adapter had no buffer or no
+ *                    ready QP for them (CB2, unicast errors)
  * rx_crc_errors      frames that the adapter marked as damaged
  * rx_length_errors   frames that the adapter refused as too long (CB2)
  * rx_errors          these two, other frames marked as bad, and completions
@@ -110,9 +114,8 @@ static void ehea_stats_add_hw(struct ehea_port *port,
  * tx_errors          completions with an error, or that made no sense
  * =================  ======================================================
  *
- * CB2's discarded unicast frames are those for somebody else, and its unicast
- * errors include those with a bad FCS, which are counted above. Both can be
- * seen with "ethtool -S", and so can the MIB of the physical port.
+ * Unicast frames that CB2 calls discarded are those for somebody else: they
+ * are not this port's, and only "ethtool -S" shows them.
  *
  * Context: any, RCU read side; does not sleep.
  */
