@@ -54,7 +54,7 @@ shell:
 	$(LAB) shell
 
 bench:
-	$(LAB) bench
+	$(LAB) bench $(if $(MEMORY),--memory)
 
 lint:
 	tests/static/lint
@@ -70,7 +70,7 @@ help:
 	@echo '  make check     all cases; K=PATTERN, CPU=power7|power8|power9,'
 	@echo '                 KERNEL=plain|debug choose some'
 	@echo '  make shell     a guest with the driver at hand'
-	@echo '  make bench     measurements'
+	@echo '  make bench     measurements of speed; MEMORY=1: of memory hotplug'
 	@echo '  make lint      static checks'
 	@echo '  tests/lab/lab --help   more of the lab'
 

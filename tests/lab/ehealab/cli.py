@@ -40,6 +40,14 @@ def cmd_check(opts):
     return check.main(opts.pattern, opts.cpu, opts.kernel, opts.jobs)
 
 
+def cmd_bench(opts):
+    """Measure this driver and the kernel's own."""
+    sys.path.insert(0, str(cache.CHECKOUT / "tests" / "bench"))
+    # pylint: disable-next=import-outside-toplevel,import-error
+    from eheabench import main as bench
+    return bench.main(opts)
+
+
 def cmd_shell(opts):
     """Give the user a guest."""
     return shell.main(opts.cpu, opts.kernel, opts.module)
@@ -95,6 +103,19 @@ def parser():
     sub.add_argument("-j", dest="jobs", type=int, default=2,
                      help="guests at a time (default 2)")
     machine(sub, None, None)
+    sub = add("bench", cmd_bench)
+    sub.add_argument("--memory", action="store_true",
+                     help="memory hotplug instead of speed")
+    sub.add_argument("--repeats", type=int, default=3,
+                     help="runs of each measurement (default 3)")
+    sub.add_argument("--cycles", type=int, default=500,
+                     help="memory: add/removal cycles (default 500)")
+    sub.add_argument("--seconds", type=float, default=6,
+                     help="memory: length of a stretch (default 6)")
+    sub.add_argument("--sizes", type=int, nargs="+", default=[1, 4, 16],
+                     help="memory: guests for the pause, GiB")
+    sub.add_argument("-k", dest="pattern", default="",
+                     help="speed: only workloads whose name matches")
     sub = add("shell", cmd_shell)
     machine(sub, "power9", "plain")
     sub.add_argument("--module", choices=("module", "intree"),

@@ -20,6 +20,7 @@ from .apt import STABLE, PrivateApt, require
 from .run import LabError, jobs
 
 HEA = cache.CHECKOUT / "tests" / "hea"
+PLUGIN = cache.CHECKOUT / "tests" / "bench" / "profile.c"
 TARGET = "qemu-system-ppc64"
 TOOLS = ("gcc", "ninja-build", "meson", "libglib2.0-dev", "libpixman-1-dev",
          "libslirp-dev", "libfdt-dev", "libcap-ng-dev", "libattr1-dev",
@@ -108,7 +109,7 @@ def sync(pristine, over, tree):
     record.write_text("\n".join(sorted(new)), encoding="utf-8")
 
 
-def build_qemu(job, work, out):
+def build_qemu(job, work, out, configure=CONFIGURE):
     """Build bin/qemu-system-ppc64, pc-bios/ and the model's own tests."""
     require(*TOOLS)
     pristine, _ = sources.get("qemu")
@@ -121,7 +122,7 @@ def build_qemu(job, work, out):
     if not (objects / "build.ninja").exists():
         shutil.rmtree(objects, ignore_errors=True)
         objects.mkdir()
-        job.run("configuring", [tree / "configure", *CONFIGURE], cwd=objects)
+        job.run("configuring", [tree / "configure", *configure], cwd=objects)
     tests = [f"tests/qtest/{p.stem}" for p in model_files()
              if p.name.endswith("-test.c")]
     job.run("compiling", ["ninja", f"-j{jobs()}", TARGET, *tests],
@@ -140,4 +141,24 @@ QEMU = cache.Recipe("qemu", build_qemu,
                     lambda: [sources.get("qemu")[1], *CONFIGURE],
                     lambda: ["1", *model_files()], space=2 << 30, keep=4)
 
-RECIPES = {r.name: r for r in (FIRMWARE, QEMU)}
+PLUGINS = (*CONFIGURE, "--enable-plugins")
+
+
+def build_profiler(job, work, out):
+    """Build a QEMU that counts the guest's instructions by function: the
+    same one, able to load the plugin tests/bench/profile.c."""
+    build_qemu(job, work, out, PLUGINS)
+    header = work / "tree" / "include" / "qemu" / "qemu-plugin.h"
+    job.run("compiling the plugin", [
+        "gcc", "-O2", "-Wall", "-shared", "-fPIC", f"-I{header.parent}",
+        *job.output("asking for glib", ["pkg-config", "--cflags", "glib-2.0"]
+                    ).split(), "-o", out / "profile.so", PLUGIN])
+
+
+# For the benchmark only: plugins cost every translated block a little.
+PROFILER = cache.Recipe("qemu-profiler", build_profiler,
+                        lambda: [sources.get("qemu")[1], *PLUGINS],
+                        lambda: ["1", PLUGIN, *model_files()],
+                        space=2 << 30, keep=2)
+
+RECIPES = {r.name: r for r in (FIRMWARE, QEMU, PROFILER)}
