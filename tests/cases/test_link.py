@@ -23,8 +23,10 @@ def _all_queues_send(guest, name, queues):
 @pytest.mark.on("power7", "power9")
 @pytest.mark.parametrize("qps", [1, 4])
 def test_link_down_and_up_resumes_all_queues(lab, qps):
-    guest = lab.boot(adapters(ports=1, default_qps=qps))
+    guest = lab.boot(adapters(ports=1, default_qps=qps), smp=qps)
     name = scene.ready(guest)[0]
+    assert guest.sh(f"ls -d /sys/class/net/{name}/queues/tx-* | wc -l") == \
+        str(qps)
     scene.both_ways(guest)
     for _ in range(3):
         guest.qmp.set_link("n0p0", False)

@@ -66,8 +66,7 @@ def test_sysfs_shows_what_drmgr_and_hwinfo_rely_on(lab):
     driver = "/sys/bus/ibmebus/drivers/ehea"
     assert guest.read(f"{driver}/capabilities") == "7"
     adapter = guest.sh(f"readlink -f {driver}/*lhea*")
-    assert guest.sh(f"cat {adapter}/modalias") == \
-        "of:NlheaT(null)CIBM,lhea"
+    assert guest.read(f"{adapter}/modalias").endswith("CIBM,lhea")
     for port in (0, 1):
         path = f"{adapter}/port{port}"
         assert guest.read(f"{path}/log_port_id") == str(port + 1)
@@ -118,7 +117,6 @@ def test_ports_have_firmware_mac_addresses_and_order(lab):
         name = guest.netdev(port)
         assert guest.read(f"/sys/class/net/{name}/address") == mac(0, port)
         assert guest.read(f"/sys/class/net/{name}/addr_assign_type") == "0"
-        assert guest.read(f"/sys/class/net/{name}/dev_port") == str(port)
 
 
 @pytest.mark.on("power7", "power9")

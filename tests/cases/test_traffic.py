@@ -14,7 +14,7 @@ def test_ping_goes_both_ways_between_guest_and_host(lab):
     guest = lab.boot(adapters(ports=1))
     scene.ready(guest)
     scene.both_ways(guest, count=5)
-    for size in (0, 100, 200, 1000, 1472, 4000):
+    for size in (0, 100, 200, 1000, 1472):
         scene.ping(guest, scene.host_ip(), 2, size)
 
 
@@ -157,8 +157,11 @@ def test_tcp_to_a_foreign_stack_arrives_with_equal_sha256(lab):
 @pytest.mark.on("power7", "power9")
 @pytest.mark.parametrize("qps", [1, 2, 4, 16])
 def test_traffic_of_many_flows_uses_all_queues(lab, qps):
-    guest = lab.boot(adapters(ports=1, default_qps=qps))
-    name = scene.ready(guest)[0]
+    guest = lab.boot(adapters(ports=1, default_qps=qps), smp=min(qps, 4))
+    scene.load(guest)
+    name = guest.netdev()
+    guest.sh(f"ethtool -L {name} combined {qps} || [ {qps} -le 4 ]")
+    scene.up(guest)
     queues = f"ls -d /sys/class/net/{name}/queues/"
     assert len(guest.sh(f"{queues}rx-*").split()) == qps
     assert len(guest.sh(f"{queues}tx-*").split()) == qps

@@ -62,7 +62,7 @@ class Qmp:
                 self._replies[message["id"]] = message
             self._cond.notify_all()
 
-    def command(self, name, timeout=60, **arguments):
+    def command(self, name, /, timeout=60, **arguments):
         """Run a command and return its value; names may use _ for -."""
         with self._send_lock:
             self._next_id += 1

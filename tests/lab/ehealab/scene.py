@@ -178,7 +178,7 @@ def queues_used(guest, name):
     """Receive queues that took packets, from the driver's own counters."""
     counts = driver_stats(guest, name)
     return sorted(k for k, v in counts.items()
-                  if v and re.search(r"(?i)rx.*\d.*packets|q\d+.*rx_packets", k))
+                  if v and re.fullmatch(r"rx\d+_packets", k))
 
 
 def qp_error(guest, index=0, adapter=0):
