@@ -291,7 +291,6 @@ struct ehea_rq {
  * @node: in &ehea_adapter.channels; ehea_mem's mutex, likewise:
  * @old_views: &struct ehea_view that posted WQEs may still use
  * @running: the QP may be paused and resumed
- * @stuck: abandoned by a memory change, waiting for the port's reset
  * @timed_out: the stack gave up waiting for completions
  * @failed: an event told of an error of the QP
  */
@@ -321,7 +320,6 @@ struct ehea_channel {
 	struct list_head node;
 	struct list_head old_views;
 	bool running;
-	bool stuck;
 	bool timed_out;
 	bool failed;
 };
@@ -360,7 +358,6 @@ enum ehea_port_flag {
 	EHEA_PORT_LINK_UP,		/* logical port, by firmware */
 	EHEA_PORT_EXT_UP,		/* external switch port */
 	EHEA_PORT_PROP_CARRIER,		/* carrier follows the external port */
-	EHEA_PORT_NO_MR,		/* no MR: carrier is held down */
 	EHEA_PORT_GONE,			/* no new resets */
 };
 

@@ -50,7 +50,7 @@ static int ehea_get_link_ext_state(struct net_device *netdev,
 	struct ehea_port *port = netdev_priv(netdev);
 
 	if (netif_carrier_ok(netdev) ||
-	    test_bit(EHEA_PORT_NO_MR, &port->flags))
+	    READ_ONCE(port->adapter->no_mr))
 		return -ENODATA;
 	if (!test_bit(EHEA_PORT_EXT_UP, &port->flags))
 		info->link_ext_state = ETHTOOL_LINK_EXT_STATE_NO_CABLE;

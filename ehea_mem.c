@@ -58,6 +58,7 @@ struct ehea_mem_change {
  * @change_lock: protects all below
  * @changes: &struct ehea_mem_change not yet in @map
  * @rescan: @map must be made anew, for a change was lost (out of memory)
+ * @lost_removal: that change was a removal
  * @since: jiffies when the oldest of @changes came
  * @work: makes @map follow @changes, and the MRs follow @map
  * @reap: frees replaced MRs once they are out of use
@@ -70,6 +71,7 @@ static struct {
 	spinlock_t change_lock;		/* protects all below */
 	struct list_head changes;
 	bool rescan;
+	bool lost_removal;
 	unsigned long since;
 	struct delayed_work work;
 	struct delayed_work reap;
@@ -204,12 +206,14 @@ static int ehea_mem_collect(void)
 {
 	struct ehea_busmap *map;
 	LIST_HEAD(changes);
-	bool rescan;
+	bool rescan, removal;
 
 	spin_lock(&ehea_mem.change_lock);
 	list_splice_init(&ehea_mem.changes, &changes);
 	rescan = ehea_mem.rescan;
+	removal = ehea_mem.lost_removal;
 	ehea_mem.rescan = false;
+	ehea_mem.lost_removal = false;
 	spin_unlock(&ehea_mem.change_lock);
 	if (list_empty(&changes) && !rescan)
 		return 0;
@@ -220,7 +224,7 @@ static int ehea_mem_collect(void)
 		ehea_mem.rescan = true;
 		spin_unlock(&ehea_mem.change_lock);
 		/* What goes must be out of every MR, whatever it costs. */
-		if (ehea_mem_free_changes(&changes) || rescan)
+		if (ehea_mem_free_changes(&changes) || removal)
 			return ehea_mem_withdraw_all();
 		return PTR_ERR(map);
 	}
@@ -277,8 +281,7 @@ void ehea_mem_turned(struct ehea_channel *ch)
 	queue_delayed_work(system_long_wq, &ehea_mem.reap, EHEA_MEM_REAP);
 }
 
-/* Note a change; false when memory for the note is short. */
-static bool ehea_mem_note(u64 start, u64 len, bool remove)
+static void ehea_mem_note(u64 start, u64 len, bool remove)
 {
 	struct ehea_mem_change *change;
 
@@ -293,9 +296,9 @@ static bool ehea_mem_note(u64 start, u64 len, bool remove)
 		list_add_tail(&change->node, &ehea_mem.changes);
 	} else {
 		ehea_mem.rescan = true;
+		ehea_mem.lost_removal |= remove;
 	}
 	spin_unlock(&ehea_mem.change_lock);
-	return change;
 }
 
 static bool ehea_mem_is_noted(u64 start, u64 len)

@@ -34,7 +34,7 @@
 void ehea_port_update_carrier(struct ehea_port *port)
 {
 	bool up = test_bit(EHEA_PORT_LINK_UP, &port->flags) &&
-		  !test_bit(EHEA_PORT_NO_MR, &port->flags) &&
+		  !READ_ONCE(port->adapter->no_mr) &&
 		  rcu_access_pointer(port->channels);
 
 	if (test_bit(EHEA_PORT_PROP_CARRIER, &port->flags) &&
@@ -117,10 +117,23 @@ static void ehea_port_begin(struct ehea_port *port, struct ehea_channels *set)
 {
 	unsigned int i;
 
-	for (i = 0; i < set->count; i++)
+	for (i = 0; i < set->count; i++) {
 		netdev_tx_reset_queue(netdev_get_tx_queue(port->netdev, i));
+		ehea_tx_set_quiet(set->ch[i], false);
+	}
 	ehea_port_map_queues(port, set, true);
 	netif_tx_wake_all_queues(port->netdev);
+}
+
+/* Nothing is sent any more, and no completion wakes a queue again. */
+static void ehea_port_silence(struct ehea_port *port, struct ehea_channels *set)
+{
+	unsigned int i;
+
+	for (i = 0; i < set->count; i++)
+		ehea_tx_set_quiet(set->ch[i], true);
+	synchronize_net();
+	netif_tx_disable(port->netdev);
 }
 
 static int ehea_port_publish(struct ehea_port *port, struct ehea_channels *set)
@@ -209,7 +222,7 @@ static void ehea_port_down(struct ehea_port *port)
 		return;
 	ehea_stats_stop(port);
 	netif_carrier_off(port->netdev);
-	netif_tx_disable(port->netdev);
+	ehea_port_silence(port, set);
 	ehea_filter_close(port);
 	ehea_port_map_queues(port, set, false);
 	ehea_port_unpublish(port);
@@ -360,7 +373,7 @@ static int ehea_port_swap(struct ehea_port *port, struct ehea_channels *set)
 	struct ehea_channels *loser = old;
 	int err;
 
-	netif_tx_disable(port->netdev);
+	ehea_port_silence(port, old);
 	ehea_port_drain(old);
 	err = ehea_port_try_set(port, set);
 	if (err) {

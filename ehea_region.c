@@ -56,8 +56,9 @@ static int ehea_region_register(struct ehea_adapter *adapter,
 		if (!err || err == -ENOSPC || err == -ENOMEM ||
 		    err == -ETIMEDOUT)
 			break;
-		/* Refused: do not ask for this size again. */
-		adapter->attr.mr_page_sizes &= ~ehea_mr_pages[i].mask;
+		/* The size is refused, not just this once: do not ask again. */
+		if (err == -EINVAL || err == -EOPNOTSUPP)
+			adapter->attr.mr_page_sizes &= ~ehea_mr_pages[i].mask;
 	}
 	trace_ehea_region_create(adapter->hea.dev, region->mr.len,
 				 region->mr.page_shift, region->mr.calls, err);
@@ -251,7 +252,6 @@ static bool ehea_channel_tx_turned(struct ehea_channel *ch)
 /* The QP no longer matters to a memory change; the reset frees its frames. */
 static void ehea_channel_abandon(struct ehea_channel *ch, const char *why)
 {
-	ch->stuck = true;
 	ch->running = false;
 	ehea_phyp_disable_qp(ch->qp.hea, ch->qp.res.handle);
 	ehea_port_schedule_reset(ch->port, why);
@@ -350,7 +350,7 @@ static void ehea_region_set_no_mr(struct ehea_adapter *adapter, bool no_mr)
 
 	if (adapter->no_mr == no_mr)
 		return;
-	adapter->no_mr = no_mr;
+	WRITE_ONCE(adapter->no_mr, no_mr);
 	if (no_mr)
 		dev_err(adapter->hea.dev,
 			"firmware refuses a memory region; ports are down until it relents\n");
@@ -358,10 +358,8 @@ static void ehea_region_set_no_mr(struct ehea_adapter *adapter, bool no_mr)
 		dev_info(adapter->hea.dev,
 			 "firmware has relented; ports go on\n");
 
-	list_for_each_entry(ch, &adapter->channels, node) {
-		assign_bit(EHEA_PORT_NO_MR, &ch->port->flags, no_mr);
+	list_for_each_entry(ch, &adapter->channels, node)
 		ehea_port_update_carrier(ch->port);
-	}
 }
 
 /* Let channels go on that were stopped for want of an MR. */
@@ -371,7 +369,7 @@ static void ehea_region_restart(struct ehea_adapter *adapter)
 
 	list_for_each_entry(ch, &adapter->channels, node) {
 		ehea_channel_rekey(ch);
-		netif_tx_wake_queue(ch->txq);
+		ehea_tx_wake(ch);
 		local_bh_disable();
 		napi_schedule(&ch->napi);
 		local_bh_enable();
