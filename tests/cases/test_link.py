@@ -24,7 +24,10 @@ def _all_queues_send(guest, name, queues):
 @pytest.mark.parametrize("qps", [1, 4])
 def test_link_down_and_up_resumes_all_queues(lab, qps):
     guest = lab.boot(adapters(ports=1, default_qps=qps), smp=qps)
-    name = scene.ready(guest)[0]
+    scene.load(guest)
+    name = guest.netdev()
+    guest.sh(f"ethtool -L {name} combined {qps} || [ {qps} = 1 ]")
+    scene.up(guest)
     assert guest.sh(f"ls -d /sys/class/net/{name}/queues/tx-* | wc -l") == \
         str(qps)
     scene.both_ways(guest)
