@@ -64,6 +64,7 @@ class Spec:
     machine: str = ""                   # more -M options
     reboot: bool = False                # a reboot does not end QEMU
     console: str = "socket"             # or "stdio"
+    qemu: str = "qemu"                  # artifact
 
 
 def mac(adapter, port):
@@ -208,7 +209,7 @@ class Machine:
     def command(self):
         """The whole command line."""
         spec = self.spec
-        qemu = artifact("qemu")
+        qemu = artifact(spec.qemu)
         out = [str(qemu / "bin" / "qemu-system-ppc64"),
                "-L", str(_one(qemu, "vof.bin").parent),
                "-nodefaults", "-display", "none"]
