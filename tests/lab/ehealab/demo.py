@@ -28,14 +28,24 @@ def show(guest, command, ns=None, timeout=60):
     return out
 
 
-def memory(guest, when):
-    """Show the guest's memory and what the HEA has mapped of it."""
-    mapped = guest.hea.stats()["mr"]["live_bytes"] >> 20
-    total = guest.mem_total()
+def region(guest, name):
+    """Size of the memory region that new frames use, in MiB."""
+    return int(re.search(r"mr_size_mib: (\d+)", guest.ns(
+        "a", f"ethtool -S {name}")).group(1))
+
+
+def memory(guest, name, when):
+    """Show the guest's memory and what the HEA is told of it."""
+    size = region(guest, name)
+    hea = guest.hea.stats()["mr"]
     count = len([s for s in guest.blocks().values() if s == "online"])
-    print(f"{when + ':':26} MemTotal {total} MiB, {count} blocks of {LMB} MiB "
-          f"online, memory region {mapped} MiB", flush=True)
-    return mapped
+    print(f"{when}:\n"
+          f"  MemTotal {guest.mem_total()} MiB, "
+          f"{count} blocks of {LMB} MiB online\n"
+          f"  memory region {size} MiB; the HEA counts "
+          f"{hea['registrations']} registered so far, {hea['frees']} freed",
+          flush=True)
+    return size
 
 
 def load(guest):
@@ -60,11 +70,10 @@ def traffic(guest):
     heading(f"TCP: {MIB} MiB from port to port")
     guest.sh(f"tcpfile make /tmp/file {MIB << 20}")
     receiver = guest.ns_job("b", f"sh -c 'tcpfile recv {PORT} | sha256sum'")
-    guest.poll(lambda: guest.ns("b", f"ss -ltn | grep -c :{PORT}",
-                                check=False) != "0", "a listening receiver")
+    receiver.wait_output("ready")
     began = time.monotonic()
     guest.ns("a", f"tcpfile send /tmp/file {scene.ns_ip('b')} {PORT} 0", 300)
-    there = receiver.wait(300).split()[0]
+    there = receiver.wait(300).splitlines()[-1].split()[0]
     seconds = time.monotonic() - began
     here = guest.sh("sha256sum /tmp/file").split()[0]
     print(f"sent      sha256 {here}\nreceived  sha256 {there}\n"
@@ -74,19 +83,18 @@ def traffic(guest):
     guest.sh("rm /tmp/file")
 
 
-def hotplug(guest):
+def hotplug(guest, name):
     """Add memory and remove it while ping runs."""
     heading(f"add {LMBS} LMBs of memory and remove them, ping running")
     ping = guest.ns_job("a", f"ping -i 0.1 {scene.ns_ip('b')}")
     ping.wait_output("seq=3")
-    before = memory(guest, "before")
+    before = memory(guest, name, "before")
     dimm = guest.mem_add(LMBS)
-    guest.hea.wait(lambda hea: hea.stats()["mr"]["live_bytes"] >> 20
-                   == before + LMBS * LMB, "the memory region has grown")
-    memory(guest, f"after adding {LMBS} LMBs")
+    guest.poll(lambda: region(guest, name) == before + LMBS * LMB,
+               "the memory region has grown")
+    memory(guest, name, f"after adding {LMBS} LMBs")
     guest.mem_del(dimm)
-    after = memory(guest, f"after removing {LMBS} LMBs")
-    if after != before:
+    if memory(guest, name, f"after removing {LMBS} LMBs") != before:
         raise CaseError("the memory region is not as it was")
     ping.kill(2)
     out = ping.wait(check=False)
@@ -128,7 +136,7 @@ def main(cpu, kernel):
               f"booted in {time.monotonic() - began:.1f} s")
         names = load(guest)
         traffic(guest)
-        hotplug(guest)
+        hotplug(guest, names[0])
         counters(guest, names)
         unload(guest)
     print("\ndemo: ok")
