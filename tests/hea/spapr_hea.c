@@ -804,21 +804,58 @@ static void hea_add_props(ObjectClass *oc, const HeaProp *props, size_t n,
     }
 }
 
-#define HEA_PORT_PROPS(n)                                               \
-    DEFINE_PROP_NETDEV("netdev" #n, SpaprHea, port[n].conf.peers),      \
-    DEFINE_PROP_MACADDR("mac" #n, SpaprHea, port[n].conf.macaddr),      \
-    DEFINE_PROP_UINT16("port-no" #n, SpaprHea, port[n].number, 0)
-
 static Property hea_properties[] = {
     DEFINE_PROP_UINT64("mmio-base", SpaprHea, mmio_base, 0),
     DEFINE_PROP_UINT64("handle", SpaprHea, handle, 0),
     DEFINE_PROP_INT32("ports", SpaprHea, cfg_ports, -1),
-    HEA_PORT_PROPS(0), HEA_PORT_PROPS(1), HEA_PORT_PROPS(2),
-    HEA_PORT_PROPS(3), HEA_PORT_PROPS(4), HEA_PORT_PROPS(5),
-    HEA_PORT_PROPS(6), HEA_PORT_PROPS(7), HEA_PORT_PROPS(8),
-    HEA_PORT_PROPS(9), HEA_PORT_PROPS(10), HEA_PORT_PROPS(11),
-    HEA_PORT_PROPS(12), HEA_PORT_PROPS(13), HEA_PORT_PROPS(14),
-    HEA_PORT_PROPS(15),
+    DEFINE_PROP_NETDEV("netdev0", SpaprHea, port[0].conf.peers),
+    DEFINE_PROP_MACADDR("mac0", SpaprHea, port[0].conf.macaddr),
+    DEFINE_PROP_UINT16("port-no0", SpaprHea, port[0].number, 0),
+    DEFINE_PROP_NETDEV("netdev1", SpaprHea, port[1].conf.peers),
+    DEFINE_PROP_MACADDR("mac1", SpaprHea, port[1].conf.macaddr),
+    DEFINE_PROP_UINT16("port-no1", SpaprHea, port[1].number, 0),
+    DEFINE_PROP_NETDEV("netdev2", SpaprHea, port[2].conf.peers),
+    DEFINE_PROP_MACADDR("mac2", SpaprHea, port[2].conf.macaddr),
+    DEFINE_PROP_UINT16("port-no2", SpaprHea, port[2].number, 0),
+    DEFINE_PROP_NETDEV("netdev3", SpaprHea, port[3].conf.peers),
+    DEFINE_PROP_MACADDR("mac3", SpaprHea, port[3].conf.macaddr),
+    DEFINE_PROP_UINT16("port-no3", SpaprHea, port[3].number, 0),
+    DEFINE_PROP_NETDEV("netdev4", SpaprHea, port[4].conf.peers),
+    DEFINE_PROP_MACADDR("mac4", SpaprHea, port[4].conf.macaddr),
+    DEFINE_PROP_UINT16("port-no4", SpaprHea, port[4].number, 0),
+    DEFINE_PROP_NETDEV("netdev5", SpaprHea, port[5].conf.peers),
+    DEFINE_PROP_MACADDR("mac5", SpaprHea, port[5].conf.macaddr),
+    DEFINE_PROP_UINT16("port-no5", SpaprHea, port[5].number, 0),
+    DEFINE_PROP_NETDEV("netdev6", SpaprHea, port[6].conf.peers),
+    DEFINE_PROP_MACADDR("mac6", SpaprHea, port[6].conf.macaddr),
+    DEFINE_PROP_UINT16("port-no6", SpaprHea, port[6].number, 0),
+    DEFINE_PROP_NETDEV("netdev7", SpaprHea, port[7].conf.peers),
+    DEFINE_PROP_MACADDR("mac7", SpaprHea, port[7].conf.macaddr),
+    DEFINE_PROP_UINT16("port-no7", SpaprHea, port[7].number, 0),
+    DEFINE_PROP_NETDEV("netdev8", SpaprHea, port[8].conf.peers),
+    DEFINE_PROP_MACADDR("mac8", SpaprHea, port[8].conf.macaddr),
+    DEFINE_PROP_UINT16("port-no8", SpaprHea, port[8].number, 0),
+    DEFINE_PROP_NETDEV("netdev9", SpaprHea, port[9].conf.peers),
+    DEFINE_PROP_MACADDR("mac9", SpaprHea, port[9].conf.macaddr),
+    DEFINE_PROP_UINT16("port-no9", SpaprHea, port[9].number, 0),
+    DEFINE_PROP_NETDEV("netdev10", SpaprHea, port[10].conf.peers),
+    DEFINE_PROP_MACADDR("mac10", SpaprHea, port[10].conf.macaddr),
+    DEFINE_PROP_UINT16("port-no10", SpaprHea, port[10].number, 0),
+    DEFINE_PROP_NETDEV("netdev11", SpaprHea, port[11].conf.peers),
+    DEFINE_PROP_MACADDR("mac11", SpaprHea, port[11].conf.macaddr),
+    DEFINE_PROP_UINT16("port-no11", SpaprHea, port[11].number, 0),
+    DEFINE_PROP_NETDEV("netdev12", SpaprHea, port[12].conf.peers),
+    DEFINE_PROP_MACADDR("mac12", SpaprHea, port[12].conf.macaddr),
+    DEFINE_PROP_UINT16("port-no12", SpaprHea, port[12].number, 0),
+    DEFINE_PROP_NETDEV("netdev13", SpaprHea, port[13].conf.peers),
+    DEFINE_PROP_MACADDR("mac13", SpaprHea, port[13].conf.macaddr),
+    DEFINE_PROP_UINT16("port-no13", SpaprHea, port[13].number, 0),
+    DEFINE_PROP_NETDEV("netdev14", SpaprHea, port[14].conf.peers),
+    DEFINE_PROP_MACADDR("mac14", SpaprHea, port[14].conf.macaddr),
+    DEFINE_PROP_UINT16("port-no14", SpaprHea, port[14].number, 0),
+    DEFINE_PROP_NETDEV("netdev15", SpaprHea, port[15].conf.peers),
+    DEFINE_PROP_MACADDR("mac15", SpaprHea, port[15].conf.macaddr),
+    DEFINE_PROP_UINT16("port-no15", SpaprHea, port[15].number, 0),
     DEFINE_PROP_END_OF_LIST(),
 };
 
@@ -850,6 +887,7 @@ static void hea_class_init(ObjectClass *oc, void *data)
                                    hea_set_lmb_policy);
     hea_stats_class_init(oc);
     hea_fault_class_init(oc);
+    hea_action_class_init(oc);
 }
 
 static const TypeInfo hea_info = {

@@ -432,6 +432,15 @@ typedef struct HeaVerdict {
     uint32_t delay_us;
 } HeaVerdict;
 
+/* A value by name; a list ends with an empty entry */
+typedef struct HeaName {
+    const char *name;
+    uint64_t val;
+} HeaName;
+
+extern const HeaName hea_irq_names[];
+bool hea_parse_named(const HeaName *names, const char *text, uint64_t *val,
+                     Error **errp);
 HeaFault *hea_fault_match(SpaprHea *s, const HeaEvent *ev);
 HeaVerdict hea_fault_apply(SpaprHea *s, const HeaEvent *ev, void *data,
                            size_t len);
@@ -445,6 +454,9 @@ void hea_delay_cancel_all(SpaprHea *s);
 void hea_busy_wait(uint32_t us);
 void hea_fault_class_init(ObjectClass *oc);
 void hea_fault_clear_all(SpaprHea *s);
+
+/* spapr_hea_action.c */
+void hea_action_class_init(ObjectClass *oc);
 
 /* spapr_hea_stats.c */
 void hea_violation(SpaprHea *s, HeaViolation kind, const char *fmt, ...)

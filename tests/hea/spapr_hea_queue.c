@@ -116,7 +116,6 @@ static void hea_irq_late(void *opaque)
     late->hea->irq_count++;
     trace_spapr_hea_irq(late->irq);
     qemu_irq_pulse(spapr_qirq(spapr, late->irq));
-    g_free(late);
 }
 
 void hea_irq_pulse(HeaEQ *eq)
@@ -419,7 +418,7 @@ bool hea_cqe_write(SpaprHea *s, hwaddr slot, bool phase, uint8_t *cqe)
     if (!hea_mem_write(s, slot, cqe, HEA_CQE_SIZE)) {
         return false;
     }
-    smp_wmb();
+    smp_wmb(); /* what the valid bit announces comes before it */
     cqe[HEA_CQE_VALID] ^= HEA_CQE_VALID_BIT;
     return hea_mem_write(s, slot + HEA_CQE_VALID, &cqe[HEA_CQE_VALID], 1);
 }

@@ -26,7 +26,7 @@
 #define HEA_TYPE_CQ             2
 #define HEA_TYPE_EQ             3
 #define HEA_TYPE_MR             5
-#define HEA_TYPE_SMR            7       /* ours: SMRs have a call of their own */
+#define HEA_TYPE_SMR            7       /* ours: SMRs have their own call */
 
 /* Controls of an EQ */
 #define HEA_EQ_CTRL_NEQ         HEA_BIT(0)
@@ -152,7 +152,8 @@ enum {
     HEA_CB6_RX_OTHER = 21, HEA_CB6_RX_DEFAULT_UCAST = 23,
     HEA_CB6_RX_MCAST = 25, HEA_CB6_RX_BCAST = 26,
     HEA_CB6_TX_MCAST = 27, HEA_CB6_TX_BCAST = 28, HEA_CB6_TX_OCTETS = 29,
-    HEA_CB6_TX_SIZE64 = 30, HEA_CB6_TX_BAD_FCS = 36, HEA_CB6_BANDWIDTH = 48,
+    HEA_CB6_TX_SIZE64 = 30, HEA_CB6_TX_BAD_FCS = 36,
+    HEA_CB6_BANDWIDTH = 48,
 };
 
 /* H_REG_BCMC kinds, bits 60-63 of R6 */

@@ -160,7 +160,7 @@ static void hea_json_call(gpointer key, gpointer val, gpointer opaque)
     json_writer_end_object(w);
 }
 
-static void hea_json_mr(JSONWriter *w, const SpaprHea *s)
+static void hea_json_mr(JSONWriter *w, SpaprHea *s)
 {
     unsigned i;
 
