@@ -57,7 +57,7 @@ def test_add_under_traffic_loses_no_frame_and_registers_once_or_twice(
     def change(guest):
         counts.append(_registrations(guest))
         guest.mem_add(lmbs)
-        guest.poll(lambda: _registrations(guest) > counts[0], "a new MR")
+        scene.settled(guest)
         counts.append(_registrations(guest))
 
     guest, traffic = _routed(lab, 500 if lab.kernel == "debug" else 1000,
@@ -71,6 +71,7 @@ def test_add_under_traffic_loses_no_frame_and_registers_once_or_twice(
 def test_removal_under_traffic_loses_only_what_a_paused_queue_drops(lab, lmbs):
     def change(guest):
         dimm = guest.mem_add(lmbs)
+        scene.settled(guest)
         before = _registrations(guest)
         drops = _drops(guest)
         guest.mem_del(dimm)
@@ -126,8 +127,7 @@ def test_16_mib_pages_take_one_page_call_per_8_gib(lab):
     scene.up(guest)
     before = guest.hea.stats()["mr"]
     guest.mem_add(4)
-    guest.poll(lambda: _registrations(guest) > before["registrations"],
-               "a new MR")
+    scene.settled(guest)
     after = guest.hea.stats()["mr"]
     new = after["registrations"] - before["registrations"]
     assert after["page_calls"] - before["page_calls"] <= 2 * new
@@ -153,6 +153,7 @@ def test_cancelled_online_registers_nothing_and_changes_nothing(lab, priority):
 
     def change(guest):
         block = guest.dimm_blocks(guest.mem_add(2))[1]
+        scene.settled(guest)
         guest.block_state(block, "offline")
         _inject(guest, "MEM_GOING_ONLINE", -12, priority)
         counts.append(_registrations(guest))
@@ -162,7 +163,7 @@ def test_cancelled_online_registers_nothing_and_changes_nothing(lab, priority):
         _inject(guest, "MEM_GOING_ONLINE", 0, priority)
         counts.append(_registrations(guest))
         guest.block_state(block, "online")
-        guest.poll(lambda: _registrations(guest) > counts[1], "a new MR")
+        scene.settled(guest)
 
     guest, traffic = _routed(lab, 200, change)
     assert counts[1] == counts[0]
@@ -177,8 +178,8 @@ def test_refused_offline_registers_nothing_and_changes_nothing(lab, priority):
 
     def change(guest):
         block = guest.dimm_blocks(guest.mem_add(2))[1]
+        scene.settled(guest)
         _inject(guest, "MEM_GOING_OFFLINE", -16, priority)
-        guest.sh("sync")
         counts.append(_registrations(guest))
         for _ in range(3):
             with pytest.raises(CaseError):
@@ -218,11 +219,12 @@ def test_blocks_of_page_cache_being_sent_come_and_go_unharmed(lab):
     guest = _boot(lab, net="hub:0", node1=True)
     scene.namespaces(guest)
     size = 16 if lab.kernel == "debug" else 64
-    guest.sh("mkdir -p /hot && mount -t tmpfs -o mpol=bind:1,size=240m hot /hot")
     check = guest.ns_job("b", "tcpfile check 5002")
     check.wait_output("ready")
     for _ in range(3):
         dimms = [guest.mem_add(1, node=1), guest.mem_add(1, node=1)]
+        guest.sh("mkdir -p /hot && "
+                 "mount -t tmpfs -o mpol=bind:1,size=240m hot /hot")
         guest.sh(f"tcpfile make /hot/file {size << 20}")
         assert _shmem_of_node1(guest) >= size - 1
         send = guest.ns_job("a", "tcpfile send /hot/file "
@@ -237,7 +239,7 @@ def test_blocks_of_page_cache_being_sent_come_and_go_unharmed(lab):
         guest.hea.wait(lambda h, n=sent: h.port(1)["tx_frames"] > n + 500,
                        "the file on the wire", 60)
         send.stop(120)
-        guest.sh("rm /hot/file")
+        guest.sh("umount /hot")
     words = check.stop(60).split()
     report = dict(zip(words[1::2], map(int, words[2::2])))
     assert report["bad"] == 0, report
@@ -319,8 +321,7 @@ def test_two_adapters_follow_a_change_with_one_registration_each(lab):
     before = [_registrations(guest, a) for a in (0, 1)]
     dimm = guest.mem_add(1)
     for adapter in (0, 1):
-        guest.poll(lambda a=adapter: _registrations(guest, a) > before[a],
-                   "a new MR")
+        scene.settled(guest, 0, adapter)
         assert _registrations(guest, adapter) == before[adapter] + 1
         scene.both_ways(guest, 0, adapter)
     guest.mem_del(dimm)
@@ -433,4 +434,5 @@ def test_memory_comes_in_single_lmb_requests_under_traffic(lab):
 
     guest, traffic = _routed(lab, 1000, change)
     assert scene.lost(traffic) == 0
-    assert guest.hea.resources()["mr"] == 1
+    # the old one may live until the last receive buffer has been used
+    assert guest.hea.resources()["mr"] <= 2

@@ -8,6 +8,7 @@ import socket
 import threading
 
 from .errors import CaseError
+from .guest import LMB
 from .peer import Traffic, udp_flow
 from .qmp import QmpError
 
@@ -165,6 +166,16 @@ def driver_stats(guest, name):
     out = guest.sh(f"ethtool -S {name}")
     return {k.strip(): int(v) for k, _, v in
             (line.rpartition(":") for line in out.splitlines()[1:])}
+
+
+def settled(guest, port=0, adapter=0):
+    """Wait until the adapter's memory region covers all memory online."""
+    name = guest.netdev(port, adapter)
+
+    def covers():
+        online = [s for s in guest.blocks().values() if s == "online"]
+        return driver_stats(guest, name)["mr_size_mib"] == LMB * len(online)
+    guest.poll(covers, "a memory region of all memory that is online")
 
 
 def max_mtu(guest, name, ns=None):
