@@ -8,7 +8,7 @@ import time
 
 from . import scene, verdict
 from .errors import CaseError
-from .guest import LMB, Guest, Spec, adapters
+from .guest import LMB, Guest, Spec, adapters, artifact
 
 PORT = 5001
 MIB = 64
@@ -130,6 +130,8 @@ def main(cpu, kernel):
     """Run the demonstration; returns the exit status."""
     spec = Spec(cpu=cpu, kernel=kernel, adapters=adapters(2, net="hub:0"),
                 append="memhp_default_state=online_movable")
+    for name in ("initramfs", "qemu", f"kernel-{kernel}", f"module-{kernel}"):
+        artifact(name)
     began = time.monotonic()
     with Guest(spec, "demo") as guest:
         print(f"Linux {guest.sh('uname -r')}, {cpu}, "
