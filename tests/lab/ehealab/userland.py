@@ -14,6 +14,7 @@ CROSS = "powerpc64-linux-gnu"
 CC = f"{CROSS}-gcc"
 CFLAGS = ("-O2", "-static", "-w")
 GUEST = cache.CHECKOUT / "tests" / "lab" / "guest"
+MNL = cache.CHECKOUT / "tests" / "lab" / "mnl"
 TOOLS = ("make", "gcc", CC.replace("powerpc64-linux-gnu-gcc",
                                    "gcc-powerpc64-linux-gnu"),
          "libc6-dev-ppc64-cross", "bison", "flex", "cpio", "pkg-config")
@@ -80,18 +81,33 @@ def busybox(b):
     b.make("install", f"CONFIG_PREFIX={b.root}", what="installing")
 
 
+def netlink(b):
+    """Compile our libmnl. Return what finds its header, and the archive."""
+    b.compile("mnl.o", [MNL / "mnl.c"], "-c", "-I", MNL)
+    b.job.run("archiving", [f"{CROSS}-ar", "rcs", "libmnl.a", "mnl.o"],
+              cwd=b.tree)
+    return f"-I{MNL}", b.tree / "libmnl.a"
+
+
 def iproute2(b):
-    """ip, tc, bridge, ss, nstat."""
+    """ip, tc, bridge, ss, nstat, devlink."""
+    include, library = netlink(b)
     b.job.run("configuring", ["./configure"], cwd=b.tree, env=environment())
-    b.make("SUBDIRS=lib ip tc bridge misc", f"CC={CC}", "HOSTCC=gcc",
+    with open(b.tree / "config.mk", "a", encoding="utf-8") as config:
+        config.write(f"HAVE_MNL:=y\nCFLAGS += -DHAVE_LIBMNL {include}\n"
+                     f"LDLIBS += {library}\n")
+    b.make("SUBDIRS=lib ip tc bridge misc devlink", f"CC={CC}", "HOSTCC=gcc",
            "SHARED_LIBS=n", "LDFLAGS=-static")
-    for path in ("ip/ip", "tc/tc", "bridge/bridge", "misc/ss", "misc/nstat"):
+    for path in ("ip/ip", "tc/tc", "bridge/bridge", "misc/ss", "misc/nstat",
+                 "devlink/devlink"):
         b.install(path)
 
 
 def ethtool(b):
-    """ethtool by ioctl; the netlink side needs a library that is not had."""
-    b.configure("--disable-netlink", "LDFLAGS=-static", "CFLAGS=-O2 -w")
+    """ethtool, by netlink or by ioctl."""
+    include, library = netlink(b)
+    b.configure("LDFLAGS=-static", "CFLAGS=-O2 -w", f"MNL_CFLAGS={include}",
+                f"MNL_LIBS={library}")
     b.make()
     b.install("ethtool")
 
@@ -160,6 +176,8 @@ def kexec_tools(b):
     b.install("build/sbin/kexec")
 
 
+NETLINK = ("iproute2", "ethtool")
+
 PROGRAMS = {f.__name__.replace("_", "-"): f for f in
             (busybox, iproute2, ethtool, kmod, nuttcp, powerpc_utils,
              kexec_tools)}
@@ -171,10 +189,14 @@ def recipe(name):
         require(*TOOLS)
         PROGRAMS[name](Builder(job, name, work, out))
 
+    def inputs():
+        own = [inspect.getsource(PROGRAMS[name]), inspect.getsource(Builder)]
+        if name in NETLINK:
+            own += [inspect.getsource(netlink), *sorted(MNL.rglob("*.[ch]"))]
+        return own
+
     return cache.Recipe(f"user-{name}", build,
-                        lambda: [sources.get(name)[1]],
-                        lambda: [inspect.getsource(PROGRAMS[name]),
-                                 inspect.getsource(Builder)], space=1 << 30)
+                        lambda: [sources.get(name)[1]], inputs, space=1 << 30)
 
 
 USER = {r.name: r for r in map(recipe, PROGRAMS)}
