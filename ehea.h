@@ -384,6 +384,7 @@ enum ehea_port_flag {
  * @vlans: VLAN ids to be received; RTNL
  * @rx_mode_work: applies the receive filters where the core cannot sleep
  * @reset_work: closes and opens the queues again
+ * @kick_work: polls channels whose interrupt was lost
  * @reset_delay: back-off between resets, jiffies
  * @last_reset: jiffies
  * @resets: how often
@@ -418,6 +419,7 @@ struct ehea_port {
 	unsigned long vlans[BITS_TO_LONGS(VLAN_N_VID)];
 	struct work_struct rx_mode_work;
 	struct delayed_work reset_work;
+	struct delayed_work kick_work;
 	unsigned long reset_delay;
 	unsigned long last_reset;
 	atomic_t resets;
@@ -592,6 +594,7 @@ struct ehea_channels *ehea_channels_create(struct ehea_port *port,
 void ehea_channels_destroy(struct ehea_channels *set);
 int ehea_channels_start(struct ehea_channels *set);
 void ehea_channels_stop(struct ehea_channels *set);
+void ehea_channels_kick(struct ehea_channels *set);
 void ehea_channel_read_regs(const struct ehea_channel *ch,
 			    struct ehea_qp_regs *regs);
 unsigned int ehea_port_indir(const struct ehea_port *port, unsigned int bucket,

@@ -133,21 +133,30 @@ destroy_eq:
 	return err;
 }
 
+static void ehea_channel_free(void *arg)
+{
+	struct ehea_channel *ch = arg;
+
+	ehea_rx_destroy(ch);
+	ehea_tx_destroy(ch);
+	kfree(ch);
+}
+
 static void ehea_channel_destroy(struct ehea_channel *ch)
 {
+	struct ehea_hea *hea = &ch->port->adapter->hea;
+	int err;
+
 	netif_napi_del(&ch->napi);
-	if (!ehea_mem_detach(ch)) {
-		ehea_rx_destroy(ch);
-		ehea_tx_destroy(ch);
-	} else {
-		netdev_err(ch->netdev,
-			   "queue %u: firmware keeps the QP, its buffers are lost\n",
-			   ch->index);
-	}
+	err = ehea_mem_detach(ch);
 	ehea_cq_destroy(&ch->recv_cq);
 	ehea_cq_destroy(&ch->send_cq);
 	ehea_eq_destroy(&ch->eq);
-	kfree(ch);
+	/* A QP that firmware keeps may still use the posted buffers. */
+	if (err)
+		ehea_fw_defer(hea, &ch->qp.res, ehea_channel_free, ch);
+	else
+		ehea_channel_free(ch);
 }
 
 static struct ehea_channel *
@@ -447,6 +456,28 @@ unsigned int ehea_port_indir(const struct ehea_port *port, unsigned int bucket,
 	if (netif_is_rxfh_configured(port->netdev))
 		bucket = port->indir[bucket];
 	return bucket % channels;
+}
+
+/**
+ * ehea_channels_kick - poll channels that have something to do
+ * @set: set of channels
+ *
+ * The cure for an interrupt that was lost or came late.
+ *
+ * Context: process or softirq; RCU.
+ */
+void ehea_channels_kick(struct ehea_channels *set)
+{
+	unsigned int i;
+
+	local_bh_disable();
+	for (i = 0; i < set->count; i++) {
+		struct ehea_channel *ch = set->ch[i];
+
+		if (ehea_rx_pending(ch) || ehea_tx_pending(ch))
+			napi_schedule(&ch->napi);
+	}
+	local_bh_enable();
 }
 
 /**

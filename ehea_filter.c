@@ -10,6 +10,18 @@
 
 #include "ehea.h"
 
+/* Nothing can be done about a filter that stays, so try twice. */
+static int ehea_bcmc_del_one(struct ehea_port *port, u8 kind, const u8 *mac)
+{
+	struct ehea_hea *hea = &port->adapter->hea;
+	int err;
+
+	err = ehea_phyp_dereg_bcmc(hea, port->id, kind, mac, 0);
+	if (err && err != -ETIMEDOUT)
+		err = ehea_phyp_dereg_bcmc(hea, port->id, kind, mac, 0);
+	return err;
+}
+
 /*
  * Every address is registered twice, untagged and with any VLAN; the
  * adapter's VLAN filter is a matter of its own.
@@ -26,20 +38,16 @@ static int ehea_bcmc_add(struct ehea_port *port, u8 kind, const u8 *mac)
 	err = ehea_phyp_reg_bcmc(hea, port->id, kind | EHEA_BCMC_ANY_VLAN, mac,
 				 0);
 	if (err)
-		ehea_phyp_dereg_bcmc(hea, port->id, kind | EHEA_BCMC_UNTAGGED,
-				     mac, 0);
+		ehea_bcmc_del_one(port, kind | EHEA_BCMC_UNTAGGED, mac);
 	return err;
 }
 
 static int ehea_bcmc_del(struct ehea_port *port, u8 kind, const u8 *mac)
 {
-	struct ehea_hea *hea = &port->adapter->hea;
 	int err, err2;
 
-	err = ehea_phyp_dereg_bcmc(hea, port->id, kind | EHEA_BCMC_UNTAGGED,
-				   mac, 0);
-	err2 = ehea_phyp_dereg_bcmc(hea, port->id, kind | EHEA_BCMC_ANY_VLAN,
-				    mac, 0);
+	err = ehea_bcmc_del_one(port, kind | EHEA_BCMC_UNTAGGED, mac);
+	err2 = ehea_bcmc_del_one(port, kind | EHEA_BCMC_ANY_VLAN, mac);
 	return err ?: err2;
 }
 

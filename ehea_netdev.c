@@ -22,6 +22,9 @@
 				 NETIF_MSG_LINK | NETIF_MSG_TIMER | \
 				 NETIF_MSG_TX_ERR)
 
+/* A lost interrupt costs this much at most. */
+#define EHEA_KICK_PERIOD	msecs_to_jiffies(500)
+
 /* How long replaced queues may take to finish what they have. */
 #define EHEA_DRAIN_MS		100
 
@@ -185,6 +188,21 @@ static int ehea_port_enable(struct ehea_port *port)
 	return err;
 }
 
+static void ehea_kick_work(struct work_struct *work)
+{
+	struct ehea_port *port = container_of(work, struct ehea_port,
+					      kick_work.work);
+	struct ehea_channels *set;
+
+	rcu_read_lock();
+	set = rcu_dereference(port->channels);
+	if (set)
+		ehea_channels_kick(set);
+	rcu_read_unlock();
+	queue_delayed_work(system_power_efficient_wq, &port->kick_work,
+			   EHEA_KICK_PERIOD);
+}
+
 static int ehea_port_up(struct ehea_port *port)
 {
 	struct ehea_channels *set;
@@ -203,6 +221,8 @@ static int ehea_port_up(struct ehea_port *port)
 	ehea_port_begin(port, set);
 	ehea_port_update_carrier(port);
 	ehea_stats_start(port);
+	queue_delayed_work(system_power_efficient_wq, &port->kick_work,
+			   EHEA_KICK_PERIOD);
 	return 0;
 
 unpublish:
@@ -220,6 +240,7 @@ static void ehea_port_down(struct ehea_port *port)
 	/* After a reset that failed there is nothing left. */
 	if (!set)
 		return;
+	cancel_delayed_work_sync(&port->kick_work);
 	ehea_stats_stop(port);
 	netif_carrier_off(port->netdev);
 	ehea_port_silence(port, set);
@@ -642,6 +663,7 @@ static void ehea_port_init(struct ehea_port *port,
 	INIT_LIST_HEAD(&port->mc_list);
 	INIT_WORK(&port->rx_mode_work, ehea_rx_mode_work);
 	INIT_DELAYED_WORK(&port->reset_work, ehea_reset_work);
+	INIT_DELAYED_WORK(&port->kick_work, ehea_kick_work);
 	ehea_stats_init(port);
 }
 
