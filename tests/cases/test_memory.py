@@ -248,7 +248,8 @@ def test_blocks_of_page_cache_being_sent_come_and_go_unharmed(lab):
 
 def _shmem_of_node1(guest):
     """Page cache of tmpfs on the second node, in MiB."""
-    out = guest.sh("grep Shmem: /sys/devices/system/node/node1/meminfo; true")
+    out = guest.sh("grep Shmem: /sys/devices/system/node/node1/meminfo "
+                   "2>/dev/null; true")
     return int(out.split()[-2]) >> 10 if out else 0
 
 
@@ -434,5 +435,6 @@ def test_memory_comes_in_single_lmb_requests_under_traffic(lab):
 
     guest, traffic = _routed(lab, 1000, change)
     assert scene.lost(traffic) == 0
-    # the old one may live until the last receive buffer has been used
-    assert guest.hea.resources()["mr"] <= 2
+    # old ones may live until their last receive buffer has been used, but
+    # firmware has few
+    assert guest.hea.resources()["mr"] <= 4
