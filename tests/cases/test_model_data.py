@@ -516,7 +516,7 @@ BAD_WQES = {
 
 @pytest.mark.parametrize("name", BAD_WQES)
 def test_malformed_send_stops_the_qp(boot, name):
-    m, qp, _ = wire(boot, expect=["bad-wqe"])
+    _, qp, _ = wire(boot, expect=["bad-wqe"])
     qp.send(bytes(60), **BAD_WQES[name])
     faulty(qp)
 
