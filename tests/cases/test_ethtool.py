@@ -82,7 +82,7 @@ def test_rings_of_a_running_port_change_and_frames_still_pass(lab):
 
 
 def test_smallest_and_largest_rings_work(lab):
-    guest = lab.boot(adapters(ports=1), mem="2G")
+    guest = lab.boot(adapters(ports=1), mem=2048)
     name = scene.ready(guest)[0]
     for rings in ("rx 127 rx-mini 127 rx-jumbo 127 tx 127",
                   "rx 16383 rx-mini 32767 rx-jumbo 16383 tx 32767"):
@@ -377,7 +377,7 @@ def test_message_level_silences_the_link_messages(lab):
             guest.hea.action(f"logical port=1 up={up}")
             scene.carrier(guest, name, up=bool(up))
         guest.sync_console()
-        return "\n".join(guest.console_lines()[mark:])
+        return guest.console_text()[mark:]
     guest.sh("echo 8 > /proc/sys/kernel/printk")
     assert "link is down" in flap()
     guest.sh(f"ethtool -s {name} msglvl link off")
