@@ -444,6 +444,7 @@ exit_health:
 remove_mr:
 	ehea_mem_remove_adapter(adapter);
 free_adapter:
+	ehea_hea_exit(&adapter->hea);
 	ehea_track_adapter(adapter, false);
 	kfree(adapter);
 	return dev_err_probe(&pdev->dev, err, "adapter cannot be used\n");
@@ -462,6 +463,7 @@ static void ehea_remove(struct platform_device *pdev)
 	ehea_health_exit(adapter);
 	ehea_debugfs_remove(adapter);
 	ehea_mem_remove_adapter(adapter);
+	ehea_hea_exit(&adapter->hea);
 	ehea_track_adapter(adapter, false);
 	xa_destroy(&adapter->ports);
 	kfree(adapter);

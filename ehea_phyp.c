@@ -68,6 +68,24 @@ struct ehea_call {
 	u64 out[EHEA_REGS];
 };
 
+/**
+ * struct ehea_fw_lost - a resource that firmware did not give up
+ * @res: tracked, so that the crash handler knows of it
+ * @node: in &ehea_hea.lost
+ * @owner: what it was for the caller; an address to compare with, no more
+ * @mem: memory that the adapter may write to until it is freed
+ * @release: called with @arg once it is freed; may be NULL
+ * @arg: see @release
+ */
+struct ehea_fw_lost {
+	struct ehea_fw_res res;
+	struct list_head node;
+	const struct ehea_fw_res *owner;
+	void *mem[EHEA_QP_QUEUES];
+	void (*release)(void *arg);
+	void *arg;
+};
+
 static const char *ehea_call_name(unsigned long opcode)
 {
 	switch (opcode) {
@@ -216,30 +234,6 @@ static int ehea_call(struct ehea_hea *hea, struct ehea_call *call)
 	return ehea_call_errno(hea, call);
 }
 
-/*
- * Allocate a queue. Firmware may have constrained it to what there is; then
- * the outputs tell, and they are checked like any others.
- */
-static int ehea_call_alloc(struct ehea_hea *hea, struct ehea_call *call)
-{
-	if (ehea_hcall(hea, call) == H_CONSTRAINED)
-		return 0;
-	return ehea_call_errno(hea, call);
-}
-
-/* Give back what firmware described in a way that cannot be used. */
-static void ehea_reject(struct ehea_hea *hea, const struct ehea_call *call)
-{
-	const u64 *out = call->out;
-
-	dev_err_ratelimited(hea->dev,
-			    "%s: unusable answer: %#llx %#llx %#llx %#llx %#llx %#llx %#llx\n",
-			    ehea_call_name(call->opcode), out[0], out[1],
-			    out[2], out[3], out[4], out[5], out[6]);
-	if (out[EHEA_R(4)])
-		ehea_phyp_free(hea, out[EHEA_R(4)], true);
-}
-
 /**
  * ehea_hea_init - get an adapter ready for calls
  * @hea: zeroed
@@ -255,6 +249,8 @@ void ehea_hea_init(struct ehea_hea *hea, struct device *dev, u64 handle)
 	hea->wedged_until = jiffies;
 	spin_lock_init(&hea->res_lock);
 	INIT_LIST_HEAD(&hea->res);
+	mutex_init(&hea->lost_lock);
+	INIT_LIST_HEAD(&hea->lost);
 	atomic64_set(&hea->calls, 0);
 	atomic64_set(&hea->busy, 0);
 	atomic64_set(&hea->timeouts, 0);
@@ -321,52 +317,219 @@ static void ehea_fw_log_error(struct ehea_hea *hea,
 			     data.aerr);
 }
 
-/* Free a resource that was not freed at the first try. */
-static int ehea_fw_force(struct ehea_hea *hea, const struct ehea_fw_res *res,
-			 int first)
+/*
+ * Is something lost that may use a resource of this kind? Then firmware would
+ * refuse to free it, or worse, not refuse.
+ */
+static bool ehea_fw_is_used(struct ehea_hea *hea, enum ehea_fw_type type)
 {
+	enum ehea_fw_type first = type < EHEA_FW_SMR ? EHEA_FW_QP : EHEA_FW_SMR;
+	struct ehea_fw_lost *lost;
+
+	lockdep_assert_held(&hea->lost_lock);
+	list_for_each_entry(lost, &hea->lost, node)
+		if (lost->res.type >= first && lost->res.type < type)
+			return true;
+	return false;
+}
+
+/* Free a resource, by force if need be, or try to. */
+static int ehea_fw_try(struct ehea_hea *hea, const struct ehea_fw_res *res)
+{
+	bool used;
 	int err;
 
+	mutex_lock(&hea->lost_lock);
+	used = ehea_fw_is_used(hea, res->type);
+	mutex_unlock(&hea->lost_lock);
+	if (used)
+		return -EBUSY;
+
+	err = ehea_phyp_free(hea, res->handle, ehea_fw_is_region(res));
+	if (!err)
+		return 0;
 	ehea_fw_log_error(hea, res);
 	err = ehea_phyp_free(hea, res->handle, true);
-	/* Known before and not any more: then the first try did free it. */
-	if (err == -ENOENT && first != -ENOENT)
-		return 0;
-	return err;
+	/* Not known any more: then the first try did free it. */
+	return err == -ENOENT ? 0 : err;
+}
+
+/*
+ * Remember, for another try, what firmware does not give up. That must not
+ * fail: the memory that goes with it could never be freed.
+ */
+static struct ehea_fw_lost *ehea_fw_lose(struct ehea_hea *hea, u64 handle,
+					 enum ehea_fw_type type)
+{
+	struct ehea_fw_lost *lost;
+
+	lockdep_assert_held(&hea->lost_lock);
+	dev_err(hea->dev, "%s %#llx stays in firmware for now\n",
+		ehea_fw_name(type), handle);
+	lost = kzalloc(sizeof(*lost), GFP_KERNEL | __GFP_NOFAIL);
+	ehea_fw_track(hea, &lost->res, type, handle);
+	list_add_tail(&lost->node, &hea->lost);
+	return lost;
+}
+
+static void ehea_fw_forget(struct ehea_hea *hea, struct ehea_fw_lost *lost)
+{
+	ehea_fw_untrack(hea, &lost->res);
+	list_del(&lost->node);
+	kfree(lost);
+}
+
+static void ehea_fw_retry_one(struct ehea_hea *hea, struct ehea_fw_lost *lost)
+{
+	int err;
+	int i;
+
+	if (ehea_fw_is_used(hea, lost->res.type))
+		return;
+	err = ehea_phyp_free(hea, lost->res.handle, true);
+	if (err && err != -ENOENT)
+		return;
+	dev_info(hea->dev, "%s %#llx is freed after all\n",
+		 ehea_fw_name(lost->res.type), lost->res.handle);
+	for (i = 0; i < ARRAY_SIZE(lost->mem); i++)
+		kvfree(lost->mem[i]);
+	if (lost->release)
+		lost->release(lost->arg);
+	ehea_fw_forget(hea, lost);
+}
+
+static void ehea_fw_retry_type(struct ehea_hea *hea, enum ehea_fw_type type)
+{
+	struct ehea_fw_lost *lost, *next;
+
+	list_for_each_entry_safe(lost, next, &hea->lost, node)
+		if (lost->res.type == type)
+			ehea_fw_retry_one(hea, lost);
+}
+
+/* They may be what firmware lacks, or what keeps an LMB from being removed. */
+static void ehea_fw_retry(struct ehea_hea *hea)
+{
+	enum ehea_fw_type type;
+
+	mutex_lock(&hea->lost_lock);
+	for (type = 0; type < EHEA_FW_TYPES && !ehea_is_wedged(hea); type++)
+		ehea_fw_retry_type(hea, type);
+	mutex_unlock(&hea->lost_lock);
 }
 
 /**
- * ehea_fw_free - free a resource and forget it
+ * ehea_hea_exit - make the last try to free what firmware did not give up
+ * @hea: from ehea_hea_init(); no further call will be made
+ *
+ * Context: process, sleeps.
+ */
+void ehea_hea_exit(struct ehea_hea *hea)
+{
+	struct ehea_fw_lost *lost, *next;
+	enum ehea_fw_type type;
+
+	mutex_lock(&hea->lost_lock);
+	for (type = 0; type < EHEA_FW_TYPES; type++)
+		ehea_fw_retry_type(hea, type);
+	/* The adapter may write to their memory for ever: it is not freed. */
+	list_for_each_entry_safe(lost, next, &hea->lost, node)
+		ehea_fw_forget(hea, lost);
+	mutex_unlock(&hea->lost_lock);
+}
+
+/**
+ * ehea_fw_free_mem - free a resource and then its memory
  * @hea: adapter
  * @res: from ehea_fw_track(); freeing it again does nothing
+ * @mem: memory that the adapter writes to, from kvzalloc(); taken over
+ * @count: how many, EHEA_QP_QUEUES at most
  *
  * If that fails, the resource's error report is logged, and it is freed by
  * force. Regions are freed by force at once, which is the proven way: WQEs
  * that will never be looked at again may still name their keys.
  *
- * The resource is forgotten even on failure, so that nothing is freed twice.
- * Memory that it may still write to must then never be used again.
+ * What firmware does not give up is taken over, with its memory, and tried
+ * again when something is allocated, and in ehea_hea_exit(). For the caller
+ * it is gone in any case. While something is kept that may use this resource,
+ * so is this one.
  *
  * Context: process, sleeps.
  * Fact: Documentation/hea-interface.rst sections 3.5 and 6.
+ *
+ * Return: 0, or a negative error number if firmware keeps it: -EBUSY if it
+ * was not even asked. See ehea_fw_defer() for buffers that it may still
+ * write to.
+ */
+int ehea_fw_free_mem(struct ehea_hea *hea, struct ehea_fw_res *res,
+		     void **mem, unsigned int count)
+{
+	struct ehea_fw_lost *lost;
+	unsigned int i;
+	int err = 0;
+
+	if (res->handle)
+		err = ehea_fw_try(hea, res);
+	for (i = 0; i < count && !err; i++)
+		kvfree(mem[i]);
+	if (err) {
+		mutex_lock(&hea->lost_lock);
+		lost = ehea_fw_lose(hea, res->handle, res->type);
+		lost->owner = res;
+		if (count)
+			memcpy(lost->mem, mem, count * sizeof(*mem));
+		mutex_unlock(&hea->lost_lock);
+	}
+	if (res->handle)
+		ehea_fw_untrack(hea, res);
+	return err;
+}
+
+/**
+ * ehea_fw_free - free a resource that has no memory
+ * @hea: adapter
+ * @res: from ehea_fw_track(); freeing it again does nothing
+ *
+ * Otherwise as ehea_fw_free_mem().
+ *
+ * Context: process, sleeps.
  *
  * Return: 0, or a negative error number if firmware keeps it.
  */
 int ehea_fw_free(struct ehea_hea *hea, struct ehea_fw_res *res)
 {
-	int err;
+	return ehea_fw_free_mem(hea, res, NULL, 0);
+}
 
-	if (!res->handle)
-		return 0;
+/**
+ * ehea_fw_defer - do something once firmware has given a resource up
+ * @hea: adapter
+ * @res: what ehea_fw_free_mem() failed to free; stays where it is until then
+ * @release: what to do; from ehea_hea_exit() at the latest, or never
+ * @arg: its argument
+ *
+ * @release is called at once if firmware has given the resource up meanwhile.
+ * It may sleep, and may not free resources of firmware.
+ *
+ * Context: process, sleeps.
+ */
+void ehea_fw_defer(struct ehea_hea *hea, const struct ehea_fw_res *res,
+		   void (*release)(void *arg), void *arg)
+{
+	struct ehea_fw_lost *lost;
+	bool found = false;
 
-	err = ehea_phyp_free(hea, res->handle, ehea_fw_is_region(res));
-	if (err)
-		err = ehea_fw_force(hea, res, err);
-	if (err)
-		dev_err(hea->dev, "%s %#llx stays in firmware: error %d\n",
-			ehea_fw_name(res->type), res->handle, err);
-	ehea_fw_untrack(hea, res);
-	return err;
+	mutex_lock(&hea->lost_lock);
+	list_for_each_entry(lost, &hea->lost, node) {
+		if (lost->owner == res) {
+			lost->release = release;
+			lost->arg = arg;
+			found = true;
+		}
+	}
+	mutex_unlock(&hea->lost_lock);
+	if (!found)
+		release(arg);
 }
 
 static void ehea_crash_free(struct ehea_hea *hea, u64 handle,
@@ -406,6 +569,43 @@ void ehea_fw_crash(struct ehea_hea *hea)
 		list_for_each_entry_lockless(res, &hea->res, node)
 			if (res->type == type)
 				ehea_crash_free(hea, res->handle, &naps);
+}
+
+/*
+ * Allocate a queue. Firmware may have constrained it to what there is; then
+ * the outputs tell, and they are checked like any others.
+ */
+static int ehea_call_alloc(struct ehea_hea *hea, struct ehea_call *call)
+{
+	ehea_fw_retry(hea);
+	if (ehea_hcall(hea, call) == H_CONSTRAINED)
+		return 0;
+	return ehea_call_errno(hea, call);
+}
+
+/* Free what was allocated by a call that cannot be used. */
+static void ehea_give_back(struct ehea_hea *hea, const struct ehea_call *call,
+			   enum ehea_fw_type type)
+{
+	u64 handle = call->out[EHEA_R(4)];
+
+	if (!handle || !ehea_phyp_free(hea, handle, true))
+		return;
+	mutex_lock(&hea->lost_lock);
+	ehea_fw_lose(hea, handle, type);
+	mutex_unlock(&hea->lost_lock);
+}
+
+static void ehea_reject(struct ehea_hea *hea, const struct ehea_call *call,
+			enum ehea_fw_type type)
+{
+	const u64 *out = call->out;
+
+	dev_err_ratelimited(hea->dev,
+			    "%s: unusable answer: %#llx %#llx %#llx %#llx %#llx %#llx %#llx\n",
+			    ehea_call_name(call->opcode), out[0], out[1],
+			    out[2], out[3], out[4], out[5], out[6]);
+	ehea_give_back(hea, call, type);
 }
 
 /* A zeroed control block: 4 KiB, and as large as it is aligned. */
@@ -464,7 +664,7 @@ int ehea_phyp_alloc_eq(struct ehea_hea *hea, struct ehea_eq_attr *attr)
 		return err;
 	err = ehea_parse_eq(call.out, attr);
 	if (err)
-		ehea_reject(hea, &call);
+		ehea_reject(hea, &call, EHEA_FW_EQ);
 	return err;
 }
 
@@ -493,7 +693,7 @@ int ehea_phyp_alloc_cq(struct ehea_hea *hea, struct ehea_cq_attr *attr)
 		return err;
 	err = ehea_parse_cq(call.out, attr);
 	if (err)
-		ehea_reject(hea, &call);
+		ehea_reject(hea, &call, EHEA_FW_CQ);
 	return err;
 }
 
@@ -525,20 +725,19 @@ int ehea_phyp_alloc_qp(struct ehea_hea *hea, struct ehea_qp_attr *attr)
 		return err;
 	err = ehea_parse_qp(call.out, attr);
 	if (err)
-		ehea_reject(hea, &call);
+		ehea_reject(hea, &call, EHEA_FW_QP);
 	return err;
 }
 
 /* What a call that makes an MR or SMR returned. */
 static int ehea_mr_result(struct ehea_hea *hea, struct ehea_call *call,
-			  u64 *handle, u32 *lkey)
+			  enum ehea_fw_type type, u64 *handle, u32 *lkey)
 {
 	int err;
 
 	/* A region shorter than what is to be mapped is of no use. */
 	if (call->status == H_CONSTRAINED) {
-		if (call->out[EHEA_R(4)])
-			ehea_phyp_free(hea, call->out[EHEA_R(4)], true);
+		ehea_give_back(hea, call, type);
 		return -ENOSPC;
 	}
 	err = ehea_call_errno(hea, call);
@@ -546,7 +745,7 @@ static int ehea_mr_result(struct ehea_hea *hea, struct ehea_call *call,
 		return err;
 	err = ehea_parse_mr(call->out, handle, lkey);
 	if (err)
-		ehea_reject(hea, call);
+		ehea_reject(hea, call, type);
 	return err;
 }
 
@@ -570,9 +769,10 @@ int ehea_phyp_alloc_mr(struct ehea_hea *hea, u64 bus, u64 len, u32 pd,
 {
 	struct ehea_call call = { .opcode = H_ALLOC_HEA_RESOURCE };
 
+	ehea_fw_retry(hea);
 	ehea_pack_mr(call.in, bus, len, pd);
 	ehea_hcall(hea, &call);
-	return ehea_mr_result(hea, &call, handle, lkey);
+	return ehea_mr_result(hea, &call, EHEA_FW_MR, handle, lkey);
 }
 
 /**
@@ -597,7 +797,7 @@ int ehea_phyp_register_smr(struct ehea_hea *hea, u64 mr, u64 bus, u32 pd,
 
 	ehea_pack_smr(call.in, mr, bus, pd);
 	ehea_hcall(hea, &call);
-	return ehea_mr_result(hea, &call, handle, lkey);
+	return ehea_mr_result(hea, &call, EHEA_FW_SMR, handle, lkey);
 }
 
 /* Firmware knows how many pages there are; so do we, and it has to agree. */

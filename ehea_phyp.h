@@ -13,6 +13,7 @@
 #include <linux/atomic.h>
 #include <linux/if_ether.h>
 #include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
@@ -57,6 +58,8 @@ struct ehea_fw_res {
  * @res_lock: protects @res
  * @res: &struct ehea_fw_res of every live resource; read without the lock
  *	by the crash handler, when no other CPU runs
+ * @lost_lock: protects @lost; held around calls, nothing is taken inside
+ * @lost: resources that firmware did not give up; tried again later
  * @wedged_until: jiffies; after a call that outlived its deadline, further
  *	"later" answers are given less patience until then
  * @calls: calls made, repeats included
@@ -68,6 +71,8 @@ struct ehea_hea {
 	u64 handle;
 	spinlock_t res_lock;		/* protects @res */
 	struct list_head res;
+	struct mutex lost_lock;		/* protects @lost */
+	struct list_head lost;
 	unsigned long wedged_until;
 	atomic64_t calls;
 	atomic64_t busy;
@@ -292,9 +297,14 @@ enum ehea_cb6_counter {
 #define EHEA_BCMC_ANY_VLAN	1
 
 void ehea_hea_init(struct ehea_hea *hea, struct device *dev, u64 handle);
+void ehea_hea_exit(struct ehea_hea *hea);
 void ehea_fw_track(struct ehea_hea *hea, struct ehea_fw_res *res,
 		   enum ehea_fw_type type, u64 handle);
 int ehea_fw_free(struct ehea_hea *hea, struct ehea_fw_res *res);
+int ehea_fw_free_mem(struct ehea_hea *hea, struct ehea_fw_res *res,
+		     void **mem, unsigned int count);
+void ehea_fw_defer(struct ehea_hea *hea, const struct ehea_fw_res *res,
+		   void (*release)(void *arg), void *arg);
 void ehea_fw_crash(struct ehea_hea *hea);
 
 int ehea_phyp_query_hea(struct ehea_hea *hea, struct ehea_hea_attr *attr);

@@ -34,12 +34,6 @@ static int ehea_ring_alloc(struct ehea_ring *ring, u32 pages, u32 entry_size)
 	return 0;
 }
 
-static void ehea_ring_free(struct ehea_ring *ring)
-{
-	kvfree(ring->base);
-	ring->base = NULL;
-}
-
 /* @alone: these are all the pages that the resource has. */
 static int ehea_ring_register(struct ehea_hea *hea, u64 handle,
 			      enum ehea_qp_queue queue,
@@ -62,20 +56,18 @@ static int ehea_ring_register(struct ehea_hea *hea, u64 handle,
 	return 0;
 }
 
-/*
- * Free a resource and then the memory that the adapter knew as its. Memory
- * of a resource that firmware keeps is lost for good: the adapter may still
- * write there.
- */
+/* Free a resource, and the memory of its rings when the adapter is done. */
 static int ehea_queue_free(struct ehea_hea *hea, struct ehea_fw_res *res,
 			   struct ehea_ring *rings, unsigned int count)
 {
-	int err = ehea_fw_free(hea, res);
+	void *mem[EHEA_QP_QUEUES];
 	unsigned int i;
 
-	for (i = 0; i < count && !err; i++)
-		ehea_ring_free(&rings[i]);
-	return err;
+	for (i = 0; i < count; i++) {
+		mem[i] = rings[i].base;
+		rings[i].base = NULL;
+	}
+	return ehea_fw_free_mem(hea, res, mem, count);
 }
 
 /**
