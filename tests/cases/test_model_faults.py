@@ -97,6 +97,28 @@ def test_completion_is_corrupted_doubled_or_lost(boot):
     assert all(r["hits"] == 1 for r in m.get("faults"))
 
 
+def test_event_is_considered_after_the_guest_may_have_armed(boot):
+    m, qp, link = wire(boot)
+    m.set("fault", "wr=rx1,delay-us=1000")
+    frame = frames.ether(P1, HOST, 0x88b5)
+    assert passes(m, link, frame)
+    qp.received()
+    qp.arm()
+    assert m.get("stats")["irqs"] == 0
+    m.clock_step(2000)
+    assert m.get("stats")["irqs"] == 1
+
+
+def test_completion_of_the_last_lap_is_not_new(boot):
+    m, qp, link = wire(boot)
+    m.set("fault", "wr=rx1,corrupt=valid:0x80")
+    assert passes(m, link, frames.ether(P1, HOST, 0x88b5))
+    assert qp.rings[1].poll(9, 256) is None
+    assert passes(m, link, frames.ether(P1, HOST, 0x88b5))
+    qp.rings[1].advance()
+    qp.received()
+
+
 def test_doorbell_is_lost(boot):
     m, qp, link = wire(boot)
     m.set("fault", "reg=sqa,drop")

@@ -88,6 +88,7 @@ static const struct {
     uint16_t offset, size;
 } hea_fields[] = {
     { "wr_id", HEA_CQE_WR_ID, 8 }, { "type", HEA_CQE_TYPE, 1 },
+    { "valid", HEA_CQE_VALID, 1 },
     { "status", HEA_CQE_STATUS, 2 }, { "bytes", HEA_CQE_BYTES, 2 },
     { "vlan", HEA_CQE_VLAN, 2 }, { "csum", HEA_CQE_CSUM, 2 },
     { "hlen", HEA_CQE_HLEN, 1 }, { "count", HEA_CQE_WQE_COUNT, 2 },

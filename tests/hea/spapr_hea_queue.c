@@ -409,18 +409,55 @@ void hea_cq_completion(HeaCQ *cq)
     }
 }
 
-/* The valid byte goes last: the guest's CPUs run in parallel */
-bool hea_cqe_write(SpaprHea *s, hwaddr slot, bool phase, uint8_t *cqe)
-{
-    uint8_t valid = cqe[HEA_CQE_VALID] & ~HEA_CQE_VALID_BIT;
+typedef struct HeaLateCq {
+    SpaprHea *hea;
+    uint64_t handle;
+} HeaLateCq;
 
-    cqe[HEA_CQE_VALID] = valid | (phase ? 0 : HEA_CQE_VALID_BIT);
-    if (!hea_mem_write(s, slot, cqe, HEA_CQE_SIZE)) {
+static void hea_cq_completion_late(void *opaque)
+{
+    HeaLateCq *late = opaque;
+    HeaRes *res = g_hash_table_lookup(late->hea->res, &late->handle);
+
+    if (res && res->type == HEA_TYPE_CQ) {
+        hea_cq_completion(container_of(res, HeaCQ, res));
+    }
+}
+
+/* The same, but a rule may have the adapter look at the arming later */
+void hea_cq_completion_in(HeaCQ *cq, uint32_t us)
+{
+    HeaLateCq *late;
+
+    if (!us) {
+        hea_cq_completion(cq);
+        return;
+    }
+    late = g_new(HeaLateCq, 1);
+    late->hea = cq->res.hea;
+    late->handle = cq->res.handle;
+    hea_delay(cq->res.hea, us, hea_cq_completion_late, late);
+}
+
+/*
+ * The valid byte goes last: the guest's CPUs run in parallel.  A rule that
+ * set the valid bit in the CQE makes the entry look like one of last lap.
+ */
+bool hea_cqe_write(SpaprHea *s, hwaddr slot, bool phase, const uint8_t *cqe)
+{
+    uint8_t entry[HEA_CQE_SIZE];
+
+    memcpy(entry, cqe, sizeof(entry));
+    if (phase) {
+        entry[HEA_CQE_VALID] ^= HEA_CQE_VALID_BIT;
+    }
+    entry[HEA_CQE_VALID] ^= HEA_CQE_VALID_BIT;
+    if (!hea_mem_write(s, slot, entry, sizeof(entry))) {
         return false;
     }
     smp_wmb(); /* what the valid bit announces comes before it */
-    cqe[HEA_CQE_VALID] ^= HEA_CQE_VALID_BIT;
-    return hea_mem_write(s, slot + HEA_CQE_VALID, &cqe[HEA_CQE_VALID], 1);
+    entry[HEA_CQE_VALID] ^= HEA_CQE_VALID_BIT;
+    return hea_mem_write(s, slot + HEA_CQE_VALID, &entry[HEA_CQE_VALID], 1);
 }
 
 static bool hea_cq_put(HeaCQ *cq, HeaQP *qp, uint8_t *cqe)
@@ -468,7 +505,7 @@ bool hea_cq_post(HeaCQ *cq, HeaQP *qp, uint8_t *cqe)
             return false;
         }
     } while (verdict.dup--);
-    hea_cq_completion(cq);
+    hea_cq_completion_in(cq, verdict.delay_us);
     return true;
 }
 

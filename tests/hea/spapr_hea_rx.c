@@ -334,7 +334,7 @@ static bool hea_rx_complete(HeaRx *rx)
             return false;
         }
     } while (verdict.dup--);
-    hea_cq_completion(rx->qp->rcq);
+    hea_cq_completion_in(rx->qp->rcq, verdict.delay_us);
     return true;
 }
 
