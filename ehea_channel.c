@@ -145,6 +145,7 @@ static void ehea_channel_free(void *arg)
 static void ehea_channel_destroy(struct ehea_channel *ch)
 {
 	struct ehea_hea *hea = &ch->port->adapter->hea;
+	u64 handle = ch->qp.res.handle;
 	int err;
 
 	netif_napi_del(&ch->napi);
@@ -154,7 +155,7 @@ static void ehea_channel_destroy(struct ehea_channel *ch)
 	ehea_eq_destroy(&ch->eq);
 	/* A QP that firmware keeps may still use the posted buffers. */
 	if (err)
-		ehea_fw_defer(hea, &ch->qp.res, ehea_channel_free, ch);
+		ehea_fw_defer(hea, handle, ehea_channel_free, ch);
 	else
 		ehea_channel_free(ch);
 }

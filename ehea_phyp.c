@@ -72,7 +72,6 @@ struct ehea_call {
  * struct ehea_fw_lost - a resource that firmware did not give up
  * @res: tracked, so that the crash handler knows of it
  * @node: in &ehea_hea.lost
- * @owner: what it was for the caller; an address to compare with, no more
  * @mem: memory that the adapter may write to until it is freed
  * @release: called with @arg once it is freed; may be NULL
  * @arg: see @release
@@ -80,7 +79,6 @@ struct ehea_call {
 struct ehea_fw_lost {
 	struct ehea_fw_res res;
 	struct list_head node;
-	const struct ehea_fw_res *owner;
 	void *mem[EHEA_QP_QUEUES];
 	void (*release)(void *arg);
 	void *arg;
@@ -259,7 +257,8 @@ void ehea_hea_init(struct ehea_hea *hea, struct device *dev, u64 handle)
 /**
  * ehea_fw_track - remember a resource, for the crash handler to free
  * @hea: adapter
- * @res: not tracked; stays where it is until ehea_fw_free()
+ * @res: not tracked; stays where it is until ehea_fw_free(). Its @uses are
+ *	set already.
  * @type: what it is
  * @handle: firmware's name for it
  *
@@ -317,19 +316,17 @@ static void ehea_fw_log_error(struct ehea_hea *hea,
 			     data.aerr);
 }
 
-/*
- * Is something lost that may use a resource of this kind? Then firmware would
- * refuse to free it, or worse, not refuse.
- */
-static bool ehea_fw_is_used(struct ehea_hea *hea, enum ehea_fw_type type)
+/* Does something use it that firmware did not give up? */
+static bool ehea_fw_is_used(struct ehea_hea *hea, u64 handle)
 {
-	enum ehea_fw_type first = type < EHEA_FW_SMR ? EHEA_FW_QP : EHEA_FW_SMR;
 	struct ehea_fw_lost *lost;
+	int i;
 
 	lockdep_assert_held(&hea->lost_lock);
 	list_for_each_entry(lost, &hea->lost, node)
-		if (lost->res.type >= first && lost->res.type < type)
-			return true;
+		for (i = 0; i < EHEA_FW_USES; i++)
+			if (lost->res.uses[i] == handle)
+				return true;
 	return false;
 }
 
@@ -340,7 +337,7 @@ static int ehea_fw_try(struct ehea_hea *hea, const struct ehea_fw_res *res)
 	int err;
 
 	mutex_lock(&hea->lost_lock);
-	used = ehea_fw_is_used(hea, res->type);
+	used = ehea_fw_is_used(hea, res->handle);
 	mutex_unlock(&hea->lost_lock);
 	if (used)
 		return -EBUSY;
@@ -384,7 +381,7 @@ static void ehea_fw_retry_one(struct ehea_hea *hea, struct ehea_fw_lost *lost)
 	int err;
 	int i;
 
-	if (ehea_fw_is_used(hea, lost->res.type))
+	if (ehea_fw_is_used(hea, lost->res.handle))
 		return;
 	err = ehea_phyp_free(hea, lost->res.handle, true);
 	if (err && err != -ENOENT)
@@ -451,8 +448,7 @@ void ehea_hea_exit(struct ehea_hea *hea)
  *
  * What firmware does not give up is taken over, with its memory, and tried
  * again when something is allocated, and in ehea_hea_exit(). For the caller
- * it is gone in any case. While something is kept that may use this resource,
- * so is this one.
+ * it is gone in any case. What such a resource uses is kept with it.
  *
  * Context: process, sleeps.
  * Fact: Documentation/hea-interface.rst sections 3.5 and 6.
@@ -475,7 +471,7 @@ int ehea_fw_free_mem(struct ehea_hea *hea, struct ehea_fw_res *res,
 	if (err) {
 		mutex_lock(&hea->lost_lock);
 		lost = ehea_fw_lose(hea, res->handle, res->type);
-		lost->owner = res;
+		memcpy(lost->res.uses, res->uses, sizeof(res->uses));
 		if (count)
 			memcpy(lost->mem, mem, count * sizeof(*mem));
 		mutex_unlock(&hea->lost_lock);
@@ -504,7 +500,7 @@ int ehea_fw_free(struct ehea_hea *hea, struct ehea_fw_res *res)
 /**
  * ehea_fw_defer - do something once firmware has given a resource up
  * @hea: adapter
- * @res: what ehea_fw_free_mem() failed to free; stays where it is until then
+ * @handle: what ehea_fw_free_mem() failed to free
  * @release: what to do; from ehea_hea_exit() at the latest, or never
  * @arg: its argument
  *
@@ -513,7 +509,7 @@ int ehea_fw_free(struct ehea_hea *hea, struct ehea_fw_res *res)
  *
  * Context: process, sleeps.
  */
-void ehea_fw_defer(struct ehea_hea *hea, const struct ehea_fw_res *res,
+void ehea_fw_defer(struct ehea_hea *hea, u64 handle,
 		   void (*release)(void *arg), void *arg)
 {
 	struct ehea_fw_lost *lost;
@@ -521,7 +517,7 @@ void ehea_fw_defer(struct ehea_hea *hea, const struct ehea_fw_res *res,
 
 	mutex_lock(&hea->lost_lock);
 	list_for_each_entry(lost, &hea->lost, node) {
-		if (lost->owner == res) {
+		if (lost->res.handle == handle) {
 			lost->release = release;
 			lost->arg = arg;
 			found = true;

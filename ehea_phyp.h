@@ -39,16 +39,21 @@ enum ehea_fw_type {
 	EHEA_FW_TYPES,
 };
 
+/* A QP uses two CQs and an EQ, a CQ an EQ, an SMR an MR. */
+#define EHEA_FW_USES	3
+
 /**
  * struct ehea_fw_res - a resource that firmware holds for us
  * @node: in &ehea_hea.res, so that the crash handler finds it
  * @handle: firmware's name for it; 0 is none
  * @type: what it is
+ * @uses: handles of others that must not be freed before it; 0 is none
  */
 struct ehea_fw_res {
 	struct list_head node;
 	u64 handle;
 	enum ehea_fw_type type;
+	u64 uses[EHEA_FW_USES];
 };
 
 /**
@@ -303,7 +308,7 @@ void ehea_fw_track(struct ehea_hea *hea, struct ehea_fw_res *res,
 int ehea_fw_free(struct ehea_hea *hea, struct ehea_fw_res *res);
 int ehea_fw_free_mem(struct ehea_hea *hea, struct ehea_fw_res *res,
 		     void **mem, unsigned int count);
-void ehea_fw_defer(struct ehea_hea *hea, const struct ehea_fw_res *res,
+void ehea_fw_defer(struct ehea_hea *hea, u64 handle,
 		   void (*release)(void *arg), void *arg);
 void ehea_fw_crash(struct ehea_hea *hea);
 

@@ -162,6 +162,7 @@ int ehea_cq_create(struct ehea_hea *hea, struct ehea_cq *cq,
 	if (err)
 		return err;
 	cq->hea = hea;
+	cq->res.uses[0] = attr.eq;
 	ehea_fw_track(hea, &cq->res, EHEA_FW_CQ, attr.handle);
 
 	err = ehea_ring_alloc(&cq->ring, attr.pages, EHEA_CQE_SIZE);
@@ -254,6 +255,9 @@ int ehea_qp_create(struct ehea_hea *hea, struct ehea_qp *qp,
 		return err;
 	qp->hea = hea;
 	qp->number = attr.number;
+	qp->res.uses[0] = attr.send_cq;
+	qp->res.uses[1] = attr.recv_cq;
+	qp->res.uses[2] = attr.eq;
 	ehea_fw_track(hea, &qp->res, EHEA_FW_QP, attr.handle);
 
 	err = ehea_qp_add_pages(qp, &attr);
@@ -480,9 +484,11 @@ int ehea_smr_register(const struct ehea_mr *mr, struct ehea_smr *smr)
 
 	err = ehea_phyp_register_smr(mr->hea, mr->res.handle, mr->start,
 				     mr->pd, &handle, &smr->lkey);
-	if (!err)
-		ehea_fw_track(mr->hea, &smr->res, EHEA_FW_SMR, handle);
-	return err;
+	if (err)
+		return err;
+	smr->res.uses[0] = mr->res.handle;
+	ehea_fw_track(mr->hea, &smr->res, EHEA_FW_SMR, handle);
+	return 0;
 }
 
 /**
