@@ -120,7 +120,10 @@ def prune(recipe, used):
 
 
 def make(recipe, base, final):
-    """Build into a temporary place and publish it by a rename."""
+    """Build into a temporary place and publish it by a rename.
+
+    Nothing is published when the inputs changed under the build's hands.
+    """
     job = Job(recipe.name, ROOT / "log" / f"{recipe.name}.log")
     work = ROOT / "work" / f"{recipe.name}-{base}"
     require_space(recipe.name, recipe.space)
@@ -138,22 +141,33 @@ def make(recipe, base, final):
             raise LabError(f"{recipe.name}: the disk of {ROOT} is full: make "
                            "room and run again, it resumes") from err
         raise
+    if key_of(recipe) != (base, final.name):
+        shutil.rmtree(out, ignore_errors=True)
+        job.say("its inputs changed meanwhile, building again")
+        return
     (out / "WORK").write_text(work.name, encoding="utf-8")
     out.rename(final)
     job.say(f"done ({job.progress.elapsed()})")
     prune(recipe, work.name)
 
 
+def key_of(recipe):
+    """Return the key of the build directory and the name of the result."""
+    base = digest(recipe.base())
+    return base, f"{recipe.name}-{digest([base, *recipe.inputs()])}"
+
+
 def get(recipe):
     """Return the directory of an artifact, building it when it is missing."""
-    base = digest(recipe.base())
-    key = digest([base, *recipe.inputs()])
-    final = ROOT / "artifacts" / f"{recipe.name}-{key}"
-    if not final.exists():
-        with locked(recipe.name,
-                    lambda text: print(f"lab: {recipe.name}: {text}",
-                                       file=sys.stderr)):
-            if not final.exists():
-                make(recipe, base, final)
-    os.utime(final)
-    return final
+    while True:
+        base, name = key_of(recipe)
+        final = ROOT / "artifacts" / name
+        if not final.exists():
+            with locked(recipe.name,
+                        lambda text: print(f"lab: {recipe.name}: {text}",
+                                           file=sys.stderr)):
+                if not final.exists():
+                    make(recipe, base, final)
+        if final.exists():
+            os.utime(final)
+            return final
