@@ -31,10 +31,16 @@
 
 #define EHEA_TX_ALL_BOUNCES	GENMASK(EHEA_TX_BOUNCES - 1, 0)
 
+/* WQEs that may be posted after @head. */
+static u32 ehea_tx_room_at(const struct ehea_tx *tx, u32 head)
+{
+	return tx->entries - (head - READ_ONCE(tx->tail));
+}
+
 /* WQEs that may be posted now. */
 static u32 ehea_tx_room(const struct ehea_tx *tx)
 {
-	return tx->entries - (READ_ONCE(tx->head) - READ_ONCE(tx->tail));
+	return ehea_tx_room_at(tx, READ_ONCE(tx->head));
 }
 
 static u32 ehea_tx_wake_at(const struct ehea_tx *tx)
@@ -257,7 +263,8 @@ static int ehea_tx_copy(u8 *imm, const struct sk_buff *skb, u32 len)
 
 static int ehea_tx_write_gso(struct ehea_channel *ch,
 			     const struct ehea_view *view,
-			     struct ehea_swqe *wqe, const struct sk_buff *skb)
+			     struct ehea_swqe *wqe, const struct sk_buff *skb,
+			     u16 ctrl)
 {
 	u32 hdr = skb_tcp_all_headers(skb);
 
@@ -267,8 +274,15 @@ static int ehea_tx_write_gso(struct ehea_channel *ch,
 	memcpy(wqe->mixed.imm, skb->data, hdr);
 	wqe->imm_len = hdr;
 	wqe->mss = cpu_to_be16(skb_shinfo(skb)->gso_size);
-	wqe->ctrl = cpu_to_be16(EHEA_SWQE_TSO | EHEA_SWQE_IMM | EHEA_SWQE_SGL);
+	wqe->ctrl = cpu_to_be16(ctrl | EHEA_SWQE_TSO | EHEA_SWQE_IMM |
+				EHEA_SWQE_SGL);
 	return ehea_tx_describe(ch, view, wqe, skb, hdr);
+}
+
+/* Small enough to be copied; nobody segments such a frame. */
+static bool ehea_tx_is_small(const struct sk_buff *skb)
+{
+	return skb->len <= EHEA_SWQE_IMM_MAX;
 }
 
 /*
@@ -276,26 +290,26 @@ static int ehea_tx_write_gso(struct ehea_channel *ch,
  * if it was copied, or a negative error number.
  */
 static int ehea_tx_write(struct ehea_channel *ch, const struct ehea_view *view,
-			 struct ehea_swqe *wqe, const struct sk_buff *skb)
+			 struct ehea_swqe *wqe, const struct sk_buff *skb,
+			 u16 ctrl)
 {
-	if (skb_is_gso(skb))
-		return ehea_tx_write_gso(ch, view, wqe, skb);
-	if (skb->len <= EHEA_SWQE_IMM_MAX) {
+	if (ehea_tx_is_small(skb)) {
 		if (unlikely(skb->len < ETH_HLEN))
 			return -EMSGSIZE;
 		wqe->imm_len = skb->len;
-		wqe->ctrl = cpu_to_be16(EHEA_SWQE_IMM);
+		wqe->ctrl = cpu_to_be16(ctrl | EHEA_SWQE_IMM);
 		return ehea_tx_copy(wqe->imm, skb, skb->len);
 	}
+	if (skb_is_gso(skb))
+		return ehea_tx_write_gso(ch, view, wqe, skb, ctrl);
 	if (unlikely(skb->len > EHEA_RQ3_FRAME_MAX))
 		return -EMSGSIZE;
-	wqe->ctrl = cpu_to_be16(EHEA_SWQE_SGL);
+	wqe->ctrl = cpu_to_be16(ctrl | EHEA_SWQE_SGL);
 	return ehea_tx_describe(ch, view, wqe, skb, 0);
 }
 
-/* What the adapter is to do with a frame besides sending it. */
-static void ehea_tx_offload(struct ehea_tx *tx, struct ehea_swqe *wqe,
-			    const struct sk_buff *skb)
+/* What the adapter is to do with a frame. Return: control bits. */
+static u16 ehea_tx_offload(struct ehea_swqe *wqe, const struct sk_buff *skb)
 {
 	u16 ctrl = EHEA_SWQE_FCS;
 
@@ -306,13 +320,12 @@ static void ehea_tx_offload(struct ehea_tx *tx, struct ehea_swqe *wqe,
 		wqe->ip_end = start - 1;
 		wqe->l4_csum = start + skb->csum_offset;
 		ctrl |= EHEA_SWQE_IP_CSUM | EHEA_SWQE_L4_CSUM;
-		ehea_tx_open_group(tx)->csum++;
 	}
 	if (skb_vlan_tag_present(skb)) {
 		wqe->vlan_tag = cpu_to_be16(skb_vlan_tag_get(skb));
 		ctrl |= EHEA_SWQE_VLAN;
 	}
-	wqe->ctrl |= cpu_to_be16(ctrl);
+	return ctrl;
 }
 
 /* Add segments of a frame to its group. Return: their bytes, padded. */
@@ -333,39 +346,43 @@ static u32 ehea_tx_count_gso(struct ehea_tx_group *group,
 }
 
 /* Add a frame to its group. Return: bytes that go over the wire. */
-static u32 ehea_tx_count(struct ehea_tx_group *group, const struct sk_buff *skb)
+static u32 ehea_tx_count(struct ehea_tx_group *group, const struct sk_buff *skb,
+			 u16 ctrl)
 {
-	u32 tag = skb_vlan_tag_present(skb) ? VLAN_HLEN : 0;
+	u32 tag = ctrl & EHEA_SWQE_VLAN ? VLAN_HLEN : 0;
 	u32 bytes;
 
-	if (skb_is_gso(skb)) {
+	if (!ehea_tx_is_small(skb) && skb_is_gso(skb)) {
 		bytes = ehea_tx_count_gso(group, skb, tag);
 	} else {
 		group->packets++;
 		bytes = max_t(u32, skb->len + tag, ETH_ZLEN);
 	}
+	if (ctrl & EHEA_SWQE_L4_CSUM)
+		group->csum++;
 	group->bytes += bytes;
 	return bytes;
 }
 
 /* The WQE is written: make it part of the ring. */
 static void ehea_tx_commit(struct ehea_channel *ch, struct sk_buff *skb,
-			   bool keep)
+			   u16 ctrl, bool keep)
 {
 	struct ehea_tx *tx = &ch->tx;
 	struct ehea_tx_group *group = ehea_tx_open_group(tx);
-	u32 bytes = ehea_tx_count(group, skb);
+	u32 bytes = ehea_tx_count(group, skb, ctrl);
+	u32 head = tx->head + 1;
 
-	if (tx->head == tx->closed)
+	WRITE_ONCE(tx->head, head);
+	if (head - tx->closed == 1)
 		WRITE_ONCE(tx->lazy_since, jiffies);
-	WRITE_ONCE(tx->head, tx->head + 1);
 	if (keep) {
 		group->held = true;
 		tx->skb[tx->skb_head++ & tx->mask] = skb;
 	}
 
 	skb_tx_timestamp(skb);
-	if (!netif_txq_maybe_stop(ch->txq, ehea_tx_room(tx), 1,
+	if (!netif_txq_maybe_stop(ch->txq, ehea_tx_room_at(tx, head), 1,
 				  ehea_tx_wake_at(tx)))
 		ehea_tx_count_stop(ch);
 	if (__netdev_tx_sent_queue(ch->txq, bytes, netdev_xmit_more()))
@@ -406,24 +423,41 @@ netdev_tx_t ehea_start_xmit(struct sk_buff *skb, struct net_device *netdev)
 	const struct ehea_view *view;
 	struct ehea_swqe *wqe;
 	struct ehea_tx *tx;
+	u16 ctrl;
 	int keep;
 
 	if (unlikely(!ch))
 		return ehea_tx_closed(skb, netdev);
 	tx = &ch->tx;
 	view = rcu_dereference_bh(ch->view);
-	if (unlikely(!view || !ehea_tx_room(tx)))
+	if (unlikely(!view || !ehea_tx_room_at(tx, tx->head)))
 		return ehea_tx_busy(ch);
 
 	wqe = &tx->wqe[tx->head & tx->mask];
 	memset(wqe, 0, offsetof(struct ehea_swqe, sge));
-	keep = ehea_tx_write(ch, view, wqe, skb);
+	ctrl = ehea_tx_offload(wqe, skb);
+	keep = ehea_tx_write(ch, view, wqe, skb, ctrl);
 	if (unlikely(keep < 0))
 		return keep == -EBUSY ? ehea_tx_busy(ch) :
 					ehea_tx_drop(ch, skb);
-	ehea_tx_offload(tx, wqe, skb);
-	ehea_tx_commit(ch, skb, keep);
+	ehea_tx_commit(ch, skb, ctrl, keep);
 	return NETDEV_TX_OK;
+}
+
+/**
+ * ehea_features_check - what the adapter can do for a frame
+ * @skb: frame
+ * @netdev: port's network device
+ * @features: what the port offers
+ *
+ * Context: softirq or BH disabled.
+ * Return: @features less what the stack must do for this frame.
+ */
+netdev_features_t ehea_features_check(struct sk_buff *skb,
+				      struct net_device *netdev,
+				      netdev_features_t features)
+{
+	return ehea_tx_features(skb, vlan_features_check(skb, features));
 }
 
 /*
@@ -792,20 +826,4 @@ void ehea_tx_destroy(struct ehea_channel *ch)
 		ehea_tx_free_bounce(tx->bounce[i]);
 	kvfree(tx->group);
 	kvfree(tx->skb);
-}
-
-/**
- * ehea_features_check - what the adapter can do for a frame
- * @skb: frame
- * @netdev: port's network device
- * @features: what the port offers
- *
- * Context: softirq or BH disabled.
- * Return: @features less what the stack must do for this frame.
- */
-netdev_features_t ehea_features_check(struct sk_buff *skb,
-				      struct net_device *netdev,
-				      netdev_features_t features)
-{
-	return ehea_tx_features(skb, vlan_features_check(skb, features));
 }
