@@ -412,6 +412,31 @@ static int ehea_port_swap(struct ehea_port *port, struct ehea_channels *set)
 	return err;
 }
 
+/*
+ * Firmware has no room for two sets at once: close and open. If the new set
+ * cannot be had then, the old one comes back, by and by if need be.
+ */
+static int ehea_port_rebuild(struct ehea_port *port,
+			     const struct ehea_config *config)
+{
+	struct ehea_config old = port->config;
+	int err;
+
+	ehea_port_down(port);
+	port->config = *config;
+	err = ehea_port_up(port);
+	if (err) {
+		port->config = old;
+		if (ehea_port_up(port)) {
+			ehea_port_schedule_reset(port, "queues are lost");
+			return err;
+		}
+	}
+	if (ehea_port_sync_core_filters(port))
+		ehea_port_schedule_reset(port, "filters are lost");
+	return err;
+}
+
 /**
  * ehea_port_reconfigure - change a port's queues
  * @port: port, open or not
@@ -428,6 +453,8 @@ int ehea_port_reconfigure(struct ehea_port *port,
 
 	if (rtnl_dereference(port->channels)) {
 		set = ehea_port_build(port, config);
+		if (set == ERR_PTR(-ENOSPC))
+			return ehea_port_rebuild(port, config);
 		if (IS_ERR(set))
 			return PTR_ERR(set);
 		err = ehea_port_swap(port, set);
