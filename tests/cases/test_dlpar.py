@@ -56,7 +56,7 @@ def test_port_numbers_that_are_wrong_are_refused(lab):
     guest = lab.boot(adapters(ports=2))
     scene.ready(guest)
     for action, number in (("probe", 1), ("probe", 99), ("remove", 99),
-                           ("probe", "x"), ("remove", "''"), ("remove", "-1"),
+                           ("probe", "x"), ("remove", "' '"), ("remove", "-1"),
                            ("remove", 4294967297), ("probe", 65537)):
         assert _port(guest, action, number), (action, number)
     assert _port(guest, "remove", 2) == 0
@@ -109,8 +109,8 @@ def test_unbind_and_bind_under_traffic(lab):
 def test_adapter_removed_and_probed_through_the_bus(lab):
     guest = lab.boot(adapters(ports=2))
     scene.ready(guest, 2)
-    node = guest.sh("find /proc/device-tree -maxdepth 1 -name 'lhea*'"
-                    ).replace("/proc/device-tree", "")
+    node = guest.sh("find /proc/device-tree/ -maxdepth 1 -name 'lhea*'"
+                    ).replace("/proc/device-tree/", "/")
     for _ in range(3):
         guest.sh(f"printf %s {node} > /sys/bus/ibmebus/remove")
         assert not guest.hea.live()

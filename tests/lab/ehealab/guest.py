@@ -28,6 +28,7 @@ MACHINE = "pseries,x-vof=on,cap-htm=off,cap-cfpc=broken,cap-sbbc=broken," \
     "cap-ibs=broken,cap-ccf-assist=off"
 HASH = ",cap-hpt-max-page-size=64K"
 CPUS = ("power7", "power8", "power9")
+USUAL_BOOT = 4           # seconds; a longer one makes all waits longer
 DEATH = re.compile(r"Kernel panic - not syncing.*|Rebooting in .*")
 
 
@@ -269,6 +270,7 @@ class Guest:
         self.may_die = False
         self.death = None
         self.boots = 0
+        self.patience = 1.0
         self.command = None
         self._console = bytearray()
         self._agent = None
@@ -308,10 +310,18 @@ class Guest:
             peer.accept()
         self.heas = [Hea(self.qmp, f"hea{a}")
                      for a in range(len(self.spec.adapters))]
+        began = time.monotonic()
         self.wait(lambda: self.boots, "the guest's agent", timeout)
+        self._set_patience((time.monotonic() - began) / USUAL_BOOT)
         if self.spec.module:
             self.install_module()
         return self
+
+    def _set_patience(self, factor):
+        """On a slow or busy machine all waits may take longer."""
+        self.patience = max(1.0, factor)
+        for waiter in (*self.heas, *self.peers.values()):
+            waiter.patience = self.patience
 
     def install_module(self):
         """Put the driver where modprobe finds it."""
@@ -506,7 +516,7 @@ class Guest:
             result = condition()
             return result or self.death
         with self.cond:
-            self.cond.wait_for(done, timeout)
+            self.cond.wait_for(done, timeout * self.patience)
         if result:
             return result
         tail = "\n".join(self.console_lines()[-40:])
@@ -518,7 +528,7 @@ class Guest:
 
     def poll(self, condition, what, timeout=30, interval=0.05):
         """Ask again and again until condition() is true; return its value."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout * self.patience
         while True:
             value = condition()
             if value:

@@ -15,6 +15,7 @@ class Hea:
         self._qmp = qmp
         self._path = f"/machine/peripheral/{ident}"
         self.expect_fired = True
+        self.patience = 1.0
 
     def get(self, prop):
         """Read a property."""
@@ -74,7 +75,7 @@ class Hea:
 
     def wait(self, condition, what, timeout=20):
         """Poll until condition(self) is true, and return its value."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout * self.patience
         while True:
             value = condition(self)
             if value:

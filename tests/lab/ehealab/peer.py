@@ -45,6 +45,7 @@ class Peer:
         self.mac = None
         self.ips = set()
         self.answer = True
+        self.patience = 1.0
         self.captured = []
         self.counts = {"rx": 0, "tx": 0, "rx_bytes": 0, "tx_bytes": 0}
         self._cond = cond
@@ -180,7 +181,8 @@ class Peer:
         def found():
             return [f for f in self.captured if match(f)]
         with self._cond:
-            self._cond.wait_for(lambda: len(found()) >= count, timeout)
+            self._cond.wait_for(lambda: len(found()) >= count,
+                                timeout * self.patience)
             got = found()
         if len(got) < count:
             raise CaseError(f"peer {self.name}: {len(got)} of {count} frames "
