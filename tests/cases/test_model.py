@@ -9,10 +9,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "hea" / "test"))
 
-# pylint: disable=wrong-import-position,unused-import
+# pylint: disable=wrong-import-position
 from ehealab.guest import artifact                              # noqa: E402
-from heacase import boot_fixture                    # noqa: E402,F401
 from heamodel import (ACCESS, BUS, PD, Model, Qp, bit)          # noqa: E402
+
+pytest_plugins = ["heacase"]
 
 
 # Calls

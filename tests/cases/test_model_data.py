@@ -9,12 +9,14 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "hea" / "test"))
 
-# pylint: disable=wrong-import-position,unused-import
+# pylint: disable=wrong-import-position
 from ehealab import frames                                      # noqa: E402
-from heacase import (GROUP, HOST, P1, P2, boot_fixture,         # noqa: E402
+from heacase import (GROUP, HOST, P1, P2,         # noqa: E402
                      fcs, faulty, neqe, passes, tcp_frame, udp, wire)
 from heamodel import (ACCESS, ARM, BUS, EP, FECA, N1, NORMAL,   # noqa: E402
                       PD, RQ1A, RQ2A, RXC, SQA, Cqe, Qp, bit)
+
+pytest_plugins = ["heacase"]
 
 
 # Data path

@@ -10,12 +10,14 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "hea" / "test"))
 
-# pylint: disable=wrong-import-position,unused-import
+# pylint: disable=wrong-import-position
 from ehealab import frames                                      # noqa: E402
 from ehealab.qmp import QmpError                                # noqa: E402
-from heacase import (HOST, P1, boot_fixture,                    # noqa: E402
+from heacase import (HOST, P1,                    # noqa: E402
                      device_tree, faulty, neqe, passes, udp, wire)
 from heamodel import ACCESS, BUS, PD, Cqe, Qp                   # noqa: E402
+
+pytest_plugins = ["heacase"]
 
 
 # Faults

@@ -110,7 +110,7 @@ class Qmp:
 
     def set_link(self, name, up):
         """Set the link of a network client."""
-        self.command("set_link", name=name, up=up)
+        self.command("set_link", **{"name": name, "up": up})
 
     def close(self):
         """Close the connection."""
