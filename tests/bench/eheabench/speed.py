@@ -1,0 +1,519 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a frame costs: instructions, register writes, calls, memory.
+
+Both drivers run the same workloads in the same guest on the same virtual HEA,
+in the same run. Each workload is repeated; the figure is the median, its
+spread (largest - smallest) / median, and the ratio's spread is that of the
+ratios of the repeats.
+"""
+
+import contextlib
+import json
+import re
+from statistics import median
+
+from ehealab import scene
+from ehealab.errors import CaseError
+from ehealab.guest import Guest, Spec, adapters
+from ehealab.hea import delta
+
+from . import plot
+from .memory import DRIVERS, FAILED, NAMES, say
+from .profile import FAR, FAR_IP, NEAR_IP, NO_IP, NO_MAC, Machine
+
+FRAMES = 10000
+BURST = 32
+STREAM_MIB = 8
+TRIPS = 500
+SIZES = (64, 192, 256, 1500, 9000)
+WIRE = {64: 60, 192: 188, 256: 252, 1500: 1514, 9000: 9014}
+QPS, VCPUS = (1, 4, 16), (1, 2, 4, 8)
+LIMITS = {"tx64_burst": 0.5, "tx1500_frags": 0.7, "tcp_tso_byte": 0.8,
+          "rx64": 0.6, "rx1500": 0.6, "rx9000": 0.6, "stack64_tx": 0.8,
+          "stack64_rx": 0.8, "doorbells_burst32": 1 / 16, "rx_mmio": 0.5,
+          "pinned_bytes": 0.5, "open_calls": 1.0}
+SCALE_LEAST = 3.2
+UNITS = {"tcp_tso_byte": "instructions per byte, driver",
+         "stack64_tx": "instructions per frame, all",
+         "stack64_rx": "instructions per frame, all",
+         "doorbells_burst32": "doorbell writes per frame",
+         "rx_mmio": "doorbell and re-arm writes per frame",
+         "pinned_bytes": "bytes per open port",
+         "open_calls": "hypervisor calls",
+         "scale_4q": "times the frames per guest second of one"}
+REARM = ("rq1a", "rq2a", "rq3a", "ep", "n1")
+
+
+def per(window, count):
+    """The figures of a window, per frame or byte."""
+    count = count or 1
+    return {"driver": window.driver / count, "all": window.total / count,
+            "sqa": window.mmio("sqa") / count,
+            "rq": window.mmio("rq1a", "rq2a", "rq3a") / count,
+            "rearm": window.mmio("ep", "n1") / count,
+            "feca": window.mmio("feca") / count,
+            "irqs": window.stats.get("irqs", 0) / count,
+            "calls": window.stats.get("calls_total", 0) / count,
+            "count": count}
+
+
+class Workloads:
+    """The workloads of one guest. Each returns (figures, window)."""
+
+    def __init__(self, machine):
+        self.m = machine
+
+    def send(self, size, burst, frags=0):
+        """The generator sends from the port; nobody takes the frames."""
+        options = {"pkt_size": WIRE[size], "count": FRAMES, "delay": 0,
+                   "clone_skb": FRAMES, "burst": burst, "dst_mac": NO_MAC,
+                   "dst": NO_IP}
+        if frags:
+            options["frags"] = frags
+        self.m.generator(False, **options)
+        window = self.m.generate(False)
+        return per(window, window.port("tx_frames")), window
+
+    def _receive(self, size, mac, address=NO_IP):
+        self.m.generator(True, pkt_size=WIRE[size], count=FRAMES, delay=0,
+                         dst_mac=mac, dst=address, udp_dst_min=5009,
+                         udp_dst_max=5009)
+        return self.m.generate(True)
+
+    def receive(self, size):
+        """The far end's generator sends; the stack drops the frames early."""
+        window = self._receive(size, self.m.mac)
+        return per(window, window.port("rx_frames")), window
+
+    def stack_send(self, size):
+        """A program sends datagrams."""
+        command = f"udploop send {NO_IP} 5009 %d {WIRE[size] - 42}"
+        empty = self.m.window(command % 0)
+        window = self.m.window(command % FRAMES)
+        window.total -= empty.total
+        return per(window, window.port("tx_frames")), window
+
+    def stack_receive(self, size):
+        """A program receives datagrams; what the far end costs is measured
+        with the same frames to another address and subtracted."""
+        empty = self._receive(size, NO_MAC)
+        job = self.m.guest.job(f"udploop recv 5009 {FRAMES + 1}")
+        job.wait_output("ready")
+        window = self._receive(size, self.m.mac, NEAR_IP)
+        got = int(re.search(r"received (\d+)", job.wait(300)).group(1))
+        if got < FRAMES * 0.99:
+            raise CaseError(f"only {got} of {FRAMES} datagrams arrived")
+        window.total -= empty.total
+        return per(window, window.port("rx_frames")), window
+
+    def stream(self, receive, offload):
+        """A TCP stream to or from the far end, with or without TSO or GRO."""
+        kind = "gro" if receive else "tso"
+        self.m.guest.sh(f"ethtool -K {self.m.name} {kind} "
+                        f"{'on' if offload else 'off'}")
+        window = self.m.window(f"nuttcp {'-r' if receive else '-t'} "
+                               f"-n{STREAM_MIB}m {FAR_IP}")
+        self.m.guest.sh(f"ethtool -K {self.m.name} {kind} on")
+        return per(window, STREAM_MIB << 20), window
+
+    def round_trip(self):
+        """A datagram of one byte to the far end and back."""
+        window = self.m.window(f"udploop rr {FAR_IP} 7 {TRIPS} 1")
+        out = per(window, TRIPS)
+        out["ns"] = float(re.search(r"ns (\d+)", window.output).group(1))
+        return out, window
+
+
+def workloads(mtu):
+    """Name and function of each workload that a guest of an MTU runs."""
+    out = {}
+    if mtu > 1500:
+        return {"rx9000": lambda w: w.receive(9000),
+                "tx9000_burst": lambda w: w.send(9000, BURST),
+                "tx9000_single": lambda w: w.send(9000, 1)}
+    for size in SIZES[:-1]:
+        out[f"tx{size}_burst"] = lambda w, s=size: w.send(s, BURST)
+        out[f"tx{size}_single"] = lambda w, s=size: w.send(s, 1)
+        out[f"rx{size}"] = lambda w, s=size: w.receive(s)
+    out["tx1500_frags"] = lambda w: w.send(1500, BURST, 3)
+    out["stack64_tx"] = lambda w: w.stack_send(64)
+    out["stack64_rx"] = lambda w: w.stack_receive(64)
+    out["tcp_tx_tso"] = lambda w: w.stream(False, True)
+    out["tcp_tx_plain"] = lambda w: w.stream(False, False)
+    out["tcp_rx_gro"] = lambda w: w.stream(True, True)
+    out["tcp_rx_plain"] = lambda w: w.stream(True, False)
+    out["udp_rr"] = lambda w: w.round_trip()
+    return out
+
+
+class Speed:
+    """All measurements of both drivers."""
+
+    def __init__(self, opts, out):
+        self.opts, self.out = opts, out
+        self.runs = {d: {} for d in DRIVERS}        # workload: [figures]
+        self.failed = {d: {} for d in DRIVERS}
+        self.scale = {d: {} for d in DRIVERS}
+        self.static = {}
+        (out / "profile").mkdir(exist_ok=True)
+
+    def wanted(self, name):
+        """Whether the user asked for it."""
+        return re.search(self.opts.pattern, name)
+
+    def _frames(self, driver, mtu):
+        todo = {n: f for n, f in workloads(mtu).items() if self.wanted(n)}
+        if not todo:
+            return
+        with Machine(DRIVERS[driver], mtu=mtu) as machine:
+            far = machine.guest.ns_job(FAR, "udpseq echo 7")
+            far.wait_output("ready")
+            machine.guest.ns(FAR, "nuttcp -S")
+            load = Workloads(machine)
+            for name, func in todo.items():
+                self._repeat(driver, name, func, load)
+
+    def _repeat(self, driver, name, func, load):
+        say(f"{name}, {NAMES[driver]}")
+        try:
+            func(load)          # once to warm up
+            for _ in range(self.opts.repeats):
+                figures, window = func(load)
+                self.runs[driver].setdefault(name, []).append(figures)
+        except FAILED as err:
+            self.failed[driver][name] = str(err).splitlines()[0]
+            say(f"{name}, {NAMES[driver]}: {self.failed[driver][name]}")
+            return
+        self._profile(driver, name, figures, window)
+
+    def _profile(self, driver, name, figures, window):
+        """Which functions cost. Of the old driver only its sum."""
+        lines = [f"{name}, {NAMES[driver]}: instructions per "
+                 f"{'byte' if name.startswith('tcp') else 'frame'}",
+                 f"{figures['driver']:12.2f}  all of the driver",
+                 f"{figures['all']:12.2f}  all", ""]
+        shown = 0
+        for (module, function), count in window.functions.most_common():
+            if module == "ehea" and driver != "ours":
+                continue
+            lines.append(f"{count / figures['count']:12.2f}  {function}"
+                         + (f" [{module}]" if module != "vmlinux" else ""))
+            shown += 1
+            if shown == 60:
+                break
+        (self.out / "profile" / f"{name}-{driver}.txt").write_text(
+            "\n".join(lines) + "\n", encoding="utf-8")
+
+    def _throughput(self, driver, qps, vcpus):
+        """Frames per guest second if each vCPU ran on its own: per billion
+        instructions of the busiest vCPU."""
+        def queue(n):
+            return n % qps
+        with Machine(DRIVERS[driver], qps=qps, smp=max(2, vcpus)) as machine:
+            self._spread_interrupts(machine, vcpus)
+            machine.generator(
+                False, vcpus, pkt_size=60, count=FRAMES // 2, delay=0,
+                clone_skb=FRAMES, burst=BURST, dst_mac=NO_MAC, dst=NO_IP,
+                queue_map_min=queue, queue_map_max=queue)
+            machine.generate(False)
+            values = []
+            for _ in range(self.opts.repeats):
+                window = machine.generate(False)
+                values.append(window.port("tx_frames") * 1e9
+                              / max(window.vcpus))
+        return values
+
+    @staticmethod
+    def _spread_interrupts(machine, vcpus):
+        name = machine.name
+        machine.guest.sh(
+            "n=0; for i in $(grep -E ' (ehea|" + name + ")' /proc/interrupts "
+            "| sed 's/:.*//'); do "
+            f"printf %x $((1 << (n % {vcpus}))) > /proc/irq/$i/smp_affinity; "
+            "n=$((n + 1)); done; true")
+
+    def scaling(self, driver):
+        """Throughput by QPs and vCPUs."""
+        for qps in QPS:
+            for vcpus in VCPUS:
+                name = f"scale_{qps}q{vcpus}c"
+                if not self.wanted(name):
+                    continue
+                say(f"{name}, {NAMES[driver]}")
+                try:
+                    self.scale[driver][name] = self._throughput(driver, qps,
+                                                                vcpus)
+                except FAILED as err:
+                    self.failed[driver][name] = str(err).splitlines()[0]
+                    say(self.failed[driver][name])
+
+    def take(self):
+        """Everything."""
+        for driver in DRIVERS:
+            for mtu in (1500, 9000):
+                self._frames(driver, mtu)
+            self.scaling(driver)
+            if self.wanted("static"):
+                say(f"calls and memory, {NAMES[driver]}")
+                self.static[driver] = static(DRIVERS[driver],
+                                             self.opts.repeats)
+
+
+# Calls and memory
+
+
+def free_bytes(guest):
+    """Free memory, the per-CPU lists of free pages included."""
+    pages = guest.sh("awk '/pages free/ {n += $3} / count:/ {n += $2} "
+                     "END {print n}' /proc/zoneinfo")
+    return int(pages) * int(guest.sh("getconf PAGESIZE 2>/dev/null || "
+                                     "echo 65536"))
+
+
+def slab_bytes(guest):
+    """Memory of the kernel's small objects."""
+    return int(re.search(r"Slab:\s+(\d+)", guest.read("/proc/meminfo"))
+               .group(1)) << 10
+
+
+def memory_of(guest, name):
+    """What an open takes, by kind, and gives back at the close."""
+    def look():
+        guest.sh("sync; echo 3 > /proc/sys/vm/drop_caches")
+        return free_bytes(guest), slab_bytes(guest)
+    free, slab = look()
+    calls = guest.hea.calls("H_REGISTER_HEA_RPAGES")
+    mr_calls = guest.hea.stats()["mr"]["page_calls"]
+    guest.sh(f"ip link set {name} up")
+    scene.carrier(guest, name)
+    after_free, after_slab = look()
+    queue = guest.hea.calls("H_REGISTER_HEA_RPAGES") - calls - \
+        (guest.hea.stats()["mr"]["page_calls"] - mr_calls)
+    guest.sh(f"ip link set {name} down")
+    return {"total": free - after_free, "slab": after_slab - slab,
+            "queue_pages": queue * 4096}
+
+
+CHANGES = {"open": "ip link set {0} up",
+           "mtu": "ip link set {0} mtu 9000",
+           "ring": "ethtool -G {0} rx 511",
+           "mac": "ip link set {0} address 52:54:00:ea:77:01",
+           "close": "ip link set {0} down"}
+
+
+def calls_of(guest, name):
+    """Hypervisor calls of each change, by opcode."""
+    out = {}
+    for change, command in CHANGES.items():
+        before = guest.hea.stats()
+        try:
+            guest.sh(command.format(name), 120)
+            if change != "close":
+                scene.carrier(guest, name)
+        except CaseError as err:
+            out[change] = {"total": None,
+                           "reason": str(err).splitlines()[-1]}
+            continue
+        diff = delta(before, guest.hea.stats())
+        out[change] = {"total": diff.get("calls_total", 0),
+                       **{op: n["total"] for op, n in
+                          diff.get("calls", {}).items()}}
+    return out
+
+
+def static(module, repeats):
+    """Figures of opens and closes."""
+    try:
+        with Guest(Spec(module=module, adapters=adapters(ports=1, net="user"),
+                        append="disable_radix=0", smp=1, mem=2048,
+                        maxmem=4096)) as guest:
+            scene.load(guest)
+            name = guest.netdev(0)
+            memory_of(guest, name)          # the first open also maps memory
+            memory = [memory_of(guest, name) for _ in range(repeats)]
+            return {"memory": memory, "calls": calls_of(guest, name)}
+    except FAILED as err:
+        return {"failed": str(err).splitlines()[0]}
+
+
+# Figures
+
+
+def spread(values):
+    """(largest - smallest) / median."""
+    middle = median(values)
+    return round((max(values) - min(values)) / middle, 4) if middle else 0
+
+
+def row(values, limit=None, unit=None):
+    """A row of the result from the repeats of both drivers."""
+    out = {"ours": None, "intree": None, "ratio": None, "spread": None}
+    for driver, got in values.items():
+        if got:
+            out[driver] = round(median(got), 4)
+            out[f"{driver}_spread"] = spread(got)
+    if values.get("ours") and values.get("intree") and \
+       all(values["intree"]):
+        ratios = [a / b for a, b in zip(values["ours"], values["intree"])]
+        out["ratio"], out["spread"] = round(median(ratios), 4), spread(ratios)
+    if limit is not None:
+        out["limit"] = round(limit, 4)
+    if unit:
+        out["unit"] = unit
+    return out
+
+
+class Result:
+    """The rows of the result."""
+
+    def __init__(self, speed):
+        self.speed = speed
+        self.rows = {}
+
+    def _runs(self, name, key, func=None):
+        func = func or (lambda f: f[key])
+        return {d: [func(f) for f in self.speed.runs[d].get(name, [])]
+                for d in DRIVERS}
+
+    def _row(self, key, values, reason=None):
+        out = row(values, LIMITS.get(key), UNITS.get(
+            key, "instructions per frame, driver"))
+        for driver in DRIVERS:
+            if out[driver] is None:
+                out[f"{driver}_reason"] = \
+                    self.speed.failed[driver].get(reason or key, "not run")
+        self.rows[key] = out
+
+    def make(self):
+        """The rows that the limits name, then all others."""
+        for key in ("tx64_burst", "tx1500_frags"):
+            self._row(key, self._runs(key, "driver"))
+        self._row("tcp_tso_byte", self._runs("tcp_tx_tso", "driver"),
+                  "tcp_tx_tso")
+        for key in ("rx64", "rx1500", "rx9000"):
+            self._row(key, self._runs(key, "driver"))
+        for key in ("stack64_tx", "stack64_rx"):
+            self._row(key, self._runs(key, "all"))
+        self._row("doorbells_burst32", self._runs("tx64_burst", "sqa"),
+                  "tx64_burst")
+        self._row("rx_mmio", self._runs(
+            "rx64", None, lambda f: f["rq"] + f["rearm"]), "rx64")
+        self._static()
+        self._scale()
+        self._others()
+        return self.rows
+
+    def _static(self):
+        found = self.speed.static
+        good = {d: s for d, s in found.items() if "failed" not in s}
+        self._row("pinned_bytes", {d: [m["total"] for m in s["memory"]]
+                                   for d, s in good.items()})
+        self._row("open_calls", {d: [s["calls"]["open"]["total"]]
+                                 for d, s in good.items()})
+
+    def _scale(self):
+        values = {}
+        for driver in DRIVERS:
+            one = self.speed.scale[driver].get("scale_1q1c")
+            four = self.speed.scale[driver].get("scale_4q4c")
+            if one and four:
+                values[driver] = [b / a for a, b in zip(one, four)]
+        self._row("scale_4q", values, "scale_4q4c")
+        self.rows["scale_4q"]["at_least"] = SCALE_LEAST
+
+    def _others(self):
+        for name in {**workloads(1500), **workloads(9000)}:
+            for key in ("driver", "all", "sqa", "rq", "rearm", "irqs",
+                        "calls", "ns"):
+                values = {d: [f[key] for f in self.speed.runs[d].get(name, [])
+                              if key in f] for d in DRIVERS}
+                if any(values.values()):
+                    self.rows[f"{name}.{key}"] = row(values)
+        for name in self.speed.scale["ours"]:
+            self.rows[f"{name}.frames_per_s"] = row(
+                {d: self.speed.scale[d].get(name) for d in DRIVERS})
+
+
+HEAD = ["", "this driver", "in-tree", "ratio", "spread", "limit"]
+
+
+def missed(value):
+    """Whether a row is beyond its limit."""
+    ratio, limit = value.get("ratio"), value.get("limit")
+    if "at_least" in value:
+        return value["ours"] is not None and value["ours"] < value["at_least"]
+    return limit is not None and ratio is not None and ratio > limit
+
+
+def table_rows(rows, keys):
+    """Rows for a table."""
+    out = []
+    for key in keys:
+        value = rows[key]
+        limit = f">= {value['at_least']}" if "at_least" in value \
+            else value.get("limit")
+        out.append([f"{key} ({value['unit']})" if value.get("unit") else key,
+                    value["ours"], value["intree"], value["ratio"],
+                    value["spread"], limit, {"class": "miss"}
+                    if missed(value) else {"class": ""}])
+    return out
+
+
+def _chart(title, rows, names, key, y_label):
+    groups = [(n, [rows[f"{n}.{key}"][d] for d in DRIVERS])
+              for n in names if f"{n}.{key}" in rows]
+    return plot.bars(title, groups, [NAMES[d] for d in DRIVERS], y_label) \
+        if groups else ""
+
+
+def report(speed, rows, main_keys):
+    """The page."""
+    parts = ["<p>One instruction is one nanosecond of guest time. 'driver' "
+             "counts the instructions in the driver's module, 'all' those of "
+             "the whole guest. Profiles by function: out/profile/.</p>",
+             plot.table(HEAD, table_rows(rows, main_keys))]
+    for kind, text in (("tx", "sending"), ("rx", "receiving")):
+        names = [n for n in {**workloads(1500), **workloads(9000)}
+                 if n.startswith(kind)]
+        parts.append(_chart(f"Driver's instructions per frame, {text}", rows,
+                            names, "driver", "instructions"))
+    tcp = [n for n in workloads(1500) if n.startswith("tcp")]
+    parts.append(_chart("TCP stream: driver's instructions per byte", rows,
+                        tcp, "driver", "instructions"))
+    parts.append(_chart("TCP stream: all instructions per byte", rows, tcp,
+                        "all", "instructions"))
+    for driver in DRIVERS:
+        groups = [(f"{q} QPs", [
+            (median(speed.scale[driver][f"scale_{q}q{c}c"]) / 1e3
+             if speed.scale[driver].get(f"scale_{q}q{c}c") else None)
+            for c in VCPUS]) for q in QPS]
+        parts.append(plot.bars(
+            f"{NAMES[driver]}: frames per guest second by QPs and vCPUs",
+            groups, [f"{c} vCPUs" for c in VCPUS], "thousands"))
+    parts.append("<h2>All figures</h2>")
+    parts.append(plot.table(HEAD, table_rows(
+        rows, [k for k in rows if k not in main_keys])))
+    parts.append("<h2>Calls and memory</h2><pre>" +
+                 json.dumps(speed.static, indent=1) + "</pre>")
+    return plot.page("Speed", parts)
+
+
+def main(opts, out):
+    """Measure, write out/bench.json and .html, print the table."""
+    speed = Speed(opts, out)
+    with contextlib.ExitStack():
+        speed.take()
+    rows = Result(speed).make()
+    main_keys = [k for k in rows if "." not in k]
+    detail = {"static": speed.static, "failed": speed.failed,
+              "scale": speed.scale}
+    (out / "bench.json").write_text(json.dumps(
+        {**rows, "detail": detail}, indent=1) + "\n", encoding="utf-8")
+    (out / "bench.html").write_text(report(speed, rows, main_keys),
+                                    encoding="utf-8")
+    print(plot.text_table(HEAD, [r[:-1] for r in table_rows(rows,
+                                                            main_keys)]))
+    for driver in DRIVERS:
+        for name, reason in speed.failed[driver].items():
+            print(f"{name}, {NAMES[driver]}: {reason}")
+    return 0
