@@ -261,10 +261,8 @@ static void ehea_channel_abandon(struct ehea_channel *ch, const char *why)
  * Frames sent under replaced keys complete within microseconds. A send queue
  * that hangs must not hold up a removal.
  */
-static void ehea_channel_drain(struct ehea_channel *ch)
+static void ehea_channel_drain(struct ehea_channel *ch, unsigned long end)
 {
-	unsigned long end = jiffies + EHEA_DRAIN_TIMEOUT;
-
 	while (ch->running && !ehea_channel_tx_turned(ch)) {
 		if (time_after(jiffies, end)) {
 			ehea_channel_abandon(ch, "send queue hangs");
@@ -275,6 +273,15 @@ static void ehea_channel_drain(struct ehea_channel *ch)
 		local_bh_enable();
 		usleep_range(EHEA_DRAIN_POLL_US, 2 * EHEA_DRAIN_POLL_US);
 	}
+}
+
+static void ehea_region_drain(struct ehea_adapter *adapter)
+{
+	unsigned long end = jiffies + EHEA_DRAIN_TIMEOUT;
+	struct ehea_channel *ch;
+
+	list_for_each_entry(ch, &adapter->channels, node)
+		ehea_channel_drain(ch, end);
 }
 
 static int ehea_channel_pause(struct ehea_channel *ch)
@@ -313,8 +320,7 @@ static void ehea_region_turn_over(struct ehea_adapter *adapter)
 {
 	struct ehea_channel *ch;
 
-	list_for_each_entry(ch, &adapter->channels, node)
-		ehea_channel_drain(ch);
+	ehea_region_drain(adapter);
 	list_for_each_entry(ch, &adapter->channels, node) {
 		if (!ehea_channel_pause(ch))
 			ehea_channel_rekey(ch);
@@ -394,8 +400,7 @@ int ehea_region_withdraw(struct ehea_adapter *adapter)
 	LIST_HEAD(none);
 
 	ehea_views_publish(adapter, &none);
-	list_for_each_entry(ch, &adapter->channels, node)
-		ehea_channel_drain(ch);
+	ehea_region_drain(adapter);
 	list_for_each_entry(ch, &adapter->channels, node) {
 		ehea_channel_pause(ch);
 		ehea_channel_free_old(adapter, ch);
