@@ -228,8 +228,7 @@ static int ehea_reconfigure(struct ehea_port *port,
 	case 0:
 		break;
 	case -ENOSPC:
-		NL_SET_ERR_MSG(extack,
-			       "Firmware has no room for such queues beside the present ones");
+		NL_SET_ERR_MSG(extack, "Firmware has no room for such queues");
 		break;
 	case -ENOMEM:
 		NL_SET_ERR_MSG(extack, "Not enough memory for such queues");

@@ -106,6 +106,11 @@ def iproute2(b):
 def ethtool(b):
     """ethtool, by netlink or by ioctl."""
     include, library = netlink(b)
+    # a table that is read byte by byte, which only little-endian forgives
+    settings = b.tree / "netlink" / "settings.c"
+    settings.write_text(settings.read_text(encoding="utf-8").replace(
+        "lookup_entry_u32 duplex_values", "lookup_entry_u8 duplex_values"),
+        encoding="utf-8")
     b.configure("LDFLAGS=-static", "CFLAGS=-O2 -w", f"MNL_CFLAGS={include}",
                 f"MNL_LIBS={library}")
     b.make()
