@@ -24,6 +24,8 @@ INDEX = f"{DOCS}/index.rst"
 VERSION = re.compile(r"LINUX_VERSION_CODE (>=|<) "
                      r"KERNEL_VERSION\((\d+), (\d+), (\d+)\)")
 HAVE = re.compile(r"^(?:/\*.*\*/\n)?#define (EHEA_HAVE_\w+)\n\n?", re.M)
+# Since 7.0 memory for one object is asked for by naming the object.
+ALLOC = re.compile(r"\b(k[mz]alloc)\(sizeof\(([^()]+)\), (GFP_[^()]+)\)")
 SOURCE_LINE = f'source "{DRIVER}/Kconfig"\n'
 MAKE_LINE = "obj-$(CONFIG_EHEA) += ehea/\n"
 
@@ -50,6 +52,13 @@ def _unifdef(text, *args):
     return done.stdout
 
 
+def _object(match):
+    """Return an allocation as 7.0 and later want it."""
+    func, what, flags = match.groups()
+    more = "" if flags == "GFP_KERNEL" else f", {flags}"
+    return f"{func}_obj({what}{more})"
+
+
 def _compare(number):
     def value(match):
         wanted = tuple(map(int, match.groups()[1:]))
@@ -62,6 +71,7 @@ class Resolver:
     """Decides what ehea_compat.h leaves open, for one release."""
 
     def __init__(self, number):
+        self.number = number
         self.decide = _compare(number)
         compat = (ROOT / "ehea_compat.h").read_text(encoding="utf-8")
         names = set(HAVE.findall(compat))
@@ -72,12 +82,15 @@ class Resolver:
 
     def source(self, text):
         """Return a C source as it is for the release."""
+        if self.number >= (7, 0):
+            text = ALLOC.sub(_object, text)
         return _unifdef(VERSION.sub(self.decide, text), *self.flags)
 
     def compat(self, text):
         """Return what is left of ehea_compat.h."""
         text = HAVE.sub("", self.source(text))
         text = re.sub(r"#include <linux/version.h>\n", "", text)
+        text = re.sub(r"\n{3,}", "\n\n", text)
         return re.sub(r" \* Host Ethernet Adapter \(HEA\): what differs.*?\*/",
                       " * Host Ethernet Adapter (HEA): helpers.\n */", text,
                       flags=re.S)
