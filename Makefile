@@ -59,6 +59,15 @@ bench:
 lint:
 	tests/static/lint
 
+docs:
+	tests/static/docs
+
+intree:
+	scripts/intree '$(TREE)'
+
+patches:
+	scripts/patches $(if $(CHECK),--check) '$(TREE)'
+
 help:
 	@echo 'On a POWER LPAR, or with ARCH and CROSS_COMPILE for one:'
 	@echo '  make           build ehea.ko against KDIR=$(KDIR)'
@@ -72,9 +81,15 @@ help:
 	@echo '  make shell     a guest with the driver at hand'
 	@echo '  make bench     measurements of speed; MEMORY=1: of memory hotplug'
 	@echo '  make lint      static checks'
+	@echo '  make docs      the documentation as HTML in out/docs'
+	@echo 'Into a kernel source, 6.12 to 7.2:'
+	@echo '  make intree TREE=DIR    the driver in the place of the old one'
+	@echo '  make patches TREE=DIR   the same as patches in out/patches;'
+	@echo '                          CHECK=1: compile after each, checkpatch'
 	@echo '  tests/lab/lab --help   more of the lab'
 
-.PHONY: modules install clean demo check shell bench lint help
+.PHONY: modules install clean demo check shell bench lint docs intree \
+	patches help
 .DEFAULT_GOAL := modules
 
 endif
