@@ -117,8 +117,8 @@ class Workloads:
         return per(window, STREAM_MIB << 20), window
 
     def round_trip(self):
-        """A datagram of one byte to the far end and back."""
-        window = self.m.window(f"udploop rr {FAR_IP} 7 {TRIPS} 1")
+        """A datagram of 32 bytes to the far end and back."""
+        window = self.m.window(f"udploop rr {FAR_IP} 7 {TRIPS} 32")
         out = per(window, TRIPS)
         out["ns"] = float(re.search(r"ns (\d+)", window.output).group(1))
         return out, window
