@@ -10,8 +10,8 @@ from .run import LabError, jobs
 
 CONFIGS = cache.CHECKOUT / "tests" / "lab" / "kernel"
 CROSS = ("ARCH=powerpc", "CROSS_COMPILE=powerpc64-linux-gnu-")
-TOOLS = ("make", "gcc", "gcc-powerpc64-linux-gnu", "bc", "bison", "flex",
-         "libssl-dev", "libelf-dev", "kmod", "cpio", "rsync")
+TOOLS = ("make", "gcc", "libc6-dev", "gcc-powerpc64-linux-gnu", "bc",
+         "bison", "flex", "libssl-dev", "libelf-dev", "kmod", "cpio", "rsync")
 
 # name: kernel release, config fragments, compiler lines expected
 VARIANTS = {

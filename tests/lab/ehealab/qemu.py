@@ -22,9 +22,9 @@ from .run import LabError, jobs
 HEA = cache.CHECKOUT / "tests" / "hea"
 PLUGIN = cache.CHECKOUT / "tests" / "bench" / "profile.c"
 TARGET = "qemu-system-ppc64"
-TOOLS = ("gcc", "ninja-build", "meson", "libglib2.0-dev", "libpixman-1-dev",
-         "libslirp-dev", "libfdt-dev", "libcap-ng-dev", "libattr1-dev",
-         "flex", "bison", "pkg-config", "patch", "make")
+TOOLS = ("gcc", "libc6-dev", "ninja-build", "meson", "libglib2.0-dev",
+         "libpixman-1-dev", "libslirp-dev", "libfdt-dev", "libcap-ng-dev",
+         "libattr1-dev", "flex", "bison", "pkg-config", "patch", "make")
 CONFIGURE = ("--target-list=ppc64-softmmu", "--without-default-features",
              "--enable-tcg", "--enable-fdt=system", "--enable-slirp",
              "--enable-virtfs", "--enable-attr", "--enable-cap-ng",

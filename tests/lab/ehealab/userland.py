@@ -15,8 +15,7 @@ CC = f"{CROSS}-gcc"
 CFLAGS = ("-O2", "-static", "-w")
 GUEST = cache.CHECKOUT / "tests" / "lab" / "guest"
 MNL = cache.CHECKOUT / "tests" / "lab" / "mnl"
-TOOLS = ("make", "gcc", CC.replace("powerpc64-linux-gnu-gcc",
-                                   "gcc-powerpc64-linux-gnu"),
+TOOLS = ("make", "gcc", "libc6-dev", "gcc-powerpc64-linux-gnu",
          "libc6-dev-ppc64-cross", "bison", "flex", "cpio", "pkg-config")
 
 # Commands of which the guest gets the real one instead of busybox's.
