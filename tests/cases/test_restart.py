@@ -16,13 +16,12 @@ def test_end_of_the_system_under_traffic_leaves_no_live_resource(lab, how):
     before that."""
     guest = lab.boot(adapters(ports=2), qemu_args=[
         "-action", "reboot=shutdown,shutdown=pause"])
-    guest.may_die = True
     scene.ready(guest, 2)
     with scene.routed_traffic(guest, 500):
         guest.hea.wait(lambda h: h.port(2)["tx_frames"] > 100, "traffic")
         since = guest.qmp.mark()
         guest.job(f"{how} -f")
-        guest.wait_event("SHUTDOWN", since)
+        guest.wait_end(since)
         assert not guest.hea.live()
 
 

@@ -319,7 +319,7 @@ class Guest:
 
     def _set_patience(self, factor):
         """On a slow or busy machine all waits may take longer."""
-        self.patience = max(1.0, factor)
+        self.patience = min(max(1.0, factor), 8.0)
         for waiter in (*self.heas, *self.peers.values()):
             waiter.patience = self.patience
 
@@ -688,6 +688,13 @@ class Guest:
     def wait_boot(self, boots, timeout=120):
         """Wait for the agent of the next boot: boots as it was before."""
         self.wait(lambda: self.boots > boots, "the next boot", timeout)
+
+    def wait_end(self, since, timeout=60):
+        """Wait for the guest's shutdown, which QEMU ends in a pause; since is
+        qmp.mark() before it. No command works any more, QMP does."""
+        self.wait_event("SHUTDOWN", since, timeout=timeout)
+        self.may_die = True
+        self.death = "shut down as it should"
 
     def kill_qemu(self):
         """End QEMU at once."""
