@@ -328,6 +328,15 @@ def test_device_tree_has_adapters_and_ports(boot, tmp_path):
     assert port["compatible"] == b"IBM,lhea-ethernet\0"
 
 
+def test_adapter_without_ports_and_with_sixteen(boot):
+    m = boot(devices=[["-device", "spapr-hea,id=hea0,ports=0"],
+                      ["-device", "spapr-hea,id=hea1,ports=16"]])
+    assert m.get("stats")["ports"] == []
+    assert m.hcall("QUERY_HEA", m.cb())[0] == "SUCCESS"
+    assert [p["port"] for p in m.get("stats", "hea1")["ports"]] == \
+        list(range(1, 17))
+
+
 def test_adapters_do_not_share_anything(boot):
     m = boot(["bad-handle"],
              devices=[["-device", "spapr-hea,id=hea0,max-mrs=1"],

@@ -82,7 +82,7 @@ static bool hea_irq_claim_pool(SpaprHea *s, Error **errp)
         }
         s->irqs[s->nr_irqs] = irq;
     }
-    if (s->nr_irqs < 2 || (chosen && s->nr_irqs < want)) {
+    if (s->nr_irqs < (chosen ? want : MIN(want, 1 + 2 * s->nr_ports))) {
         error_setg(errp, "spapr-hea: out of interrupt numbers");
         return false;
     }
