@@ -81,12 +81,12 @@ help:
 	@echo '  make shell     a guest with the driver at hand'
 	@echo '  make bench     measurements of speed; MEMORY=1: of memory hotplug'
 	@echo '  make lint      static checks'
+	@echo '  tests/lab/lab --help   more of the lab'
 	@echo '  make docs      the documentation as HTML in out/docs'
 	@echo 'Into a kernel source, 6.12 to 7.2:'
 	@echo '  make intree TREE=DIR    the driver in the place of the old one'
 	@echo '  make patches TREE=DIR   the same as patches in out/patches;'
 	@echo '                          CHECK=1: compile after each, checkpatch'
-	@echo '  tests/lab/lab --help   more of the lab'
 
 .PHONY: modules install clean demo check shell bench lint docs intree \
 	patches help
