@@ -17,25 +17,26 @@ There is no public manual of IBM's Host Ethernet Adapter. Write down what is
 known of hypervisor calls, queues and memory regions, and how sure it is.
 """, (f"{DOCS}/ibm/ehea/index.rst", f"{DOCS}/ibm/ehea/hea-interface.rst",
       f"{DOCS}/index.rst")),
-    ("net: ehea: add formats and hypervisor calls", """
-One typed function for each hypervisor call. What firmware answers is checked
-here, and "later" is taken for an answer only so long. A list of all live
-resources is kept for the crash handler.
-""", ("ehea_hw.h", "ehea_cb.[ch]", "ehea_phyp.[ch]", "ehea_trace.h",
-      "Makefile")),
     ("net: ehea: add the busmap", """
 A memory region of the adapter has no holes, real memory has. The busmap
 numbers 16 MiB sections of memory in a table of three levels that never
 changes once it is complete. It knows nothing of the kernel's memory model.
-""", ("ehea_busmap.[ch]",)),
+""", ("ehea_busmap.[ch]", "Makefile")),
+    ("net: ehea: add formats and types", """
+What the adapter reads and writes in memory, what firmware takes and gives,
+and what an adapter, a port, a channel (a queue pair with its interrupt and
+NAPI) and a view of memory are. Every lock says what it protects.
+""", ("ehea_hw.h", "ehea_cb.h", "ehea_phyp.h", "ehea_qmr.h", "ehea.h",
+      "ehea_compat.h", "ehea_frame.h")),
+    ("net: ehea: add hypervisor calls", """
+One typed function for each hypervisor call. What firmware answers is checked
+here, and "later" is taken for an answer only so long. A list of all live
+resources is kept for the crash handler.
+""", ("ehea_cb.c", "ehea_phyp.c", "ehea_trace.h")),
     ("net: ehea: add queues and memory regions", """
 Event, completion and work queues, their pages and doorbells; memory regions
 and their keys.
-""", ("ehea_qmr.[ch]",)),
-    ("net: ehea: add types that the whole driver shares", """
-What an adapter, a port, a channel (a queue pair with its interrupt and NAPI)
-and a view of memory are, and which lock protects what.
-""", ("ehea.h", "ehea_compat.h", "ehea_frame.h")),
+""", ("ehea_qmr.c",)),
     ("net: ehea: follow memory hotplug", """
 Memory that an adapter's region covers cannot leave the partition, and a
 region cannot be edited. Register a new one while traffic goes on, publish it
