@@ -475,7 +475,7 @@ void ehea_mem_stop(struct ehea_channel *ch)
 {
 	mutex_lock(&ehea_mem.lock);
 	if (ch->running)
-		ehea_qp_pause(&ch->qp);
+		ehea_qp_disable(&ch->qp);
 	ch->running = false;
 	mutex_unlock(&ehea_mem.lock);
 }

@@ -273,6 +273,21 @@ destroy:
 }
 
 /**
+ * ehea_qp_disable - stop a queue pair for good
+ * @qp: queue pair in any state, also in error
+ *
+ * Context: process, sleeps.
+ * Return: 0 or a negative error number.
+ */
+int ehea_qp_disable(struct ehea_qp *qp)
+{
+	int err = ehea_phyp_disable_qp(qp->hea, qp->res.handle);
+
+	qp->disabled = !err;
+	return err;
+}
+
+/**
  * ehea_qp_destroy - free a queue pair
  * @qp: made by ehea_qp_create(), in any state
  *
@@ -287,7 +302,8 @@ int ehea_qp_destroy(struct ehea_qp *qp)
 		iounmap(qp->epa);
 	qp->epa = NULL;
 	/* If that fails, freeing by force still stops it. */
-	ehea_phyp_disable_qp(qp->hea, qp->res.handle);
+	if (!qp->disabled)
+		ehea_qp_disable(qp);
 	return ehea_queue_free(qp->hea, &qp->res, qp->ring, EHEA_QP_QUEUES);
 }
 

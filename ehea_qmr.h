@@ -51,6 +51,7 @@ struct ehea_cq {
  * @number: what the port's table of default QPs holds
  * @ring: the queues' memory, by &enum ehea_qp_queue
  * @entries: most WQEs that may be posted, by queue: slots - 1
+ * @disabled: stopped for good
  */
 struct ehea_qp {
 	struct ehea_hea *hea;
@@ -59,6 +60,7 @@ struct ehea_qp {
 	u32 number;
 	struct ehea_ring ring[EHEA_QP_QUEUES];
 	u32 entries[EHEA_QP_QUEUES];
+	bool disabled;
 };
 
 /**
@@ -138,6 +140,7 @@ int ehea_qp_create(struct ehea_hea *hea, struct ehea_qp *qp,
 		   const struct ehea_qp_config *config);
 int ehea_qp_destroy(struct ehea_qp *qp);
 int ehea_qp_start(struct ehea_qp *qp);
+int ehea_qp_disable(struct ehea_qp *qp);
 int ehea_qp_pause(struct ehea_qp *qp);
 int ehea_qp_resume(struct ehea_qp *qp);
 

@@ -253,7 +253,7 @@ static bool ehea_channel_tx_turned(struct ehea_channel *ch)
 static void ehea_channel_abandon(struct ehea_channel *ch, const char *why)
 {
 	ch->running = false;
-	ehea_phyp_disable_qp(ch->qp.hea, ch->qp.res.handle);
+	ehea_qp_disable(&ch->qp);
 	ehea_port_schedule_reset(ch->port, why);
 }
 
