@@ -312,8 +312,11 @@ static int64_t hea_qp_set_control(SpaprHea *s, HeaQP *qp, uint64_t control)
     uint8_t to = HEA_QPC_REQ(control) ?: qp->state;
 
     if (!hea_qp_may_become(qp->state, to)) {
-        hea_violation(s, HEA_V_QP_STATE, "QP %u: state %u to %u",
-                      qp->res.number, qp->state, to);
+        /* Errors come at any time: the guest may not know of one yet */
+        if (qp->state != HEA_QPS_ERROR) {
+            hea_violation(s, HEA_V_QP_STATE, "QP %u: state %u to %u",
+                          qp->res.number, qp->state, to);
+        }
         return H_R_STATE;
     }
     if (control & HEA_QPC_ENABLED && !hea_qp_complete(qp)) {
