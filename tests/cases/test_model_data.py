@@ -456,6 +456,7 @@ def test_send_without_translation_stops_the_qp(boot, kind):
     qp.send(descs=[desc(qp)])
     assert faulty(qp) == (qp.number, 7)
     assert qp.state() == (1, 0)
+    assert qp.control(True, 5) == "R_STATE"
     assert link.recv(0.05) is None
     assert qp.scq.poll(9) is None
 

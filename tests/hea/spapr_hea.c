@@ -67,7 +67,8 @@ static bool hea_irq_claim_pool(SpaprHea *s, Error **errp)
     int irq;
 
     if (!chosen) {
-        want = 1 + s->nr_ports * (1 + 2 * MIN(MAX(s->cfg.default_qps, 1),
+        /* Enough to make a port's new queues before the old ones go */
+        want = 1 + s->nr_ports * 2 * (1 + MIN(MAX(s->cfg.default_qps, 1),
                                               HEA_CB0_QPNS));
     }
     s->irqs = g_new0(int, want);
