@@ -394,7 +394,9 @@ def test_firmware_that_holds_one_mr_only_costs_no_queued_frame(lab, status):
     assert guest.hea.resources()["mr"] == 1
     if status != "H_RESOURCE":
         guest.hea.fault(f"op=H_ALLOC_HEA_RESOURCE,rtype=mr,times=1,rc={status}")
-        guest.mem_del(guest.mem_add(1))
+        dimm = guest.mem_add(1)
+        scene.settled(guest)
+        guest.mem_del(dimm)
         scene.both_ways(guest)
 
 
