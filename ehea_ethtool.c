@@ -3,7 +3,6 @@
  * Host Ethernet Adapter (HEA): administration by ethtool. All operations run
  * under RTNL and may sleep, unless said otherwise.
  */
-#include <linux/bitmap.h>
 #include <linux/ethtool.h>
 #include <linux/jiffies.h>
 #include <linux/linkmode.h>
@@ -150,13 +149,13 @@ static int ehea_wanted_speed(const struct ethtool_link_ksettings *cmd)
 	return -EINVAL;
 }
 
-/* Firmware negotiates all that the port can do, or nothing. */
+/* Firmware negotiates all that the port can do; nothing named means that. */
 static bool ehea_advertises_all(const struct ethtool_link_ksettings *cmd,
 				const struct ethtool_link_ksettings *now)
 {
-	return bitmap_subset(now->link_modes.supported,
-			     cmd->link_modes.advertising,
-			     __ETHTOOL_LINK_MODE_MASK_NBITS);
+	return linkmode_empty(cmd->link_modes.advertising) ||
+	       linkmode_subset(now->link_modes.supported,
+			       cmd->link_modes.advertising);
 }
 
 static int ehea_set_link_ksettings(struct net_device *netdev,
