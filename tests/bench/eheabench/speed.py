@@ -7,7 +7,6 @@ spread (largest - smallest) / median, and the ratio's spread is that of the
 ratios of the repeats.
 """
 
-import contextlib
 import json
 import re
 from statistics import median
@@ -496,12 +495,24 @@ def report(speed, rows, main_keys):
     return plot.page("Speed", parts)
 
 
+def kept(rows, path):
+    """Rows that this run did not measure, as an earlier run left them."""
+    if not path.exists():
+        return rows
+    old = json.loads(path.read_text(encoding="utf-8"))
+    old.pop("detail", None)
+    new = {k: v for k, v in rows.items()
+           if v["ours"] is not None or v["intree"] is not None}
+    return {**rows, **old, **new}
+
+
 def main(opts, out):
     """Measure, write out/bench.json and .html, print the table."""
     speed = Speed(opts, out)
-    with contextlib.ExitStack():
-        speed.take()
+    speed.take()
     rows = Result(speed).make()
+    if opts.pattern:
+        rows = kept(rows, out / "bench.json")
     main_keys = [k for k in rows if "." not in k]
     detail = {"static": speed.static, "failed": speed.failed,
               "scale": speed.scale}
