@@ -358,6 +358,7 @@ enum ehea_port_flag {
 	EHEA_PORT_LINK_UP,		/* logical port, by firmware */
 	EHEA_PORT_EXT_UP,		/* external switch port */
 	EHEA_PORT_PROP_CARRIER,		/* carrier follows the external port */
+	EHEA_PORT_READY,		/* open, so there may be carrier */
 	EHEA_PORT_GONE,			/* no new resets */
 };
 

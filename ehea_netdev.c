@@ -38,7 +38,7 @@ void ehea_port_update_carrier(struct ehea_port *port)
 {
 	bool up = test_bit(EHEA_PORT_LINK_UP, &port->flags) &&
 		  !READ_ONCE(port->adapter->no_mr) &&
-		  rcu_access_pointer(port->channels);
+		  test_bit(EHEA_PORT_READY, &port->flags);
 
 	if (test_bit(EHEA_PORT_PROP_CARRIER, &port->flags) &&
 	    !test_bit(EHEA_PORT_EXT_UP, &port->flags))
@@ -219,6 +219,8 @@ static int ehea_port_up(struct ehea_port *port)
 		goto unpublish;
 
 	ehea_port_begin(port, set);
+	/* Carrier would start a watchdog that an open that fails leaves. */
+	set_bit(EHEA_PORT_READY, &port->flags);
 	ehea_port_update_carrier(port);
 	ehea_stats_start(port);
 	queue_delayed_work(system_power_efficient_wq, &port->kick_work,
@@ -242,6 +244,7 @@ static void ehea_port_down(struct ehea_port *port)
 		return;
 	cancel_delayed_work_sync(&port->kick_work);
 	ehea_stats_stop(port);
+	clear_bit(EHEA_PORT_READY, &port->flags);
 	netif_carrier_off(port->netdev);
 	ehea_port_silence(port, set);
 	ehea_filter_close(port);

@@ -41,6 +41,8 @@ def pytest_addoption(parser):
                     help="run every case on this CPU only")
     group.addoption("--kernel", choices=("plain", "debug", "7.2"),
                     help="run every case with this kernel only")
+    group.addoption("--pending", action="store_true",
+                    help="run the cases of pending.txt, too")
     group.addoption("--keep-logs", action="store_true",
                     help="keep the logs of cases that passed, too")
 
@@ -73,7 +75,17 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("platform", pairs, ids=names)
 
 
-def pytest_collection_modifyitems(items):
+def _is_pending(item):
+    lines = (HERE / "pending.txt").read_text().splitlines()
+    names = [n.split(": ")[0] for n in lines if n and not n.startswith("#")]
+    return any(name in item.name for name in names)
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--pending"):
+        pending = [item for item in items if _is_pending(item)]
+        config.hook.pytest_deselected(items=pending)
+        items[:] = [item for item in items if item not in pending]
     # long waits for the whole machine come last
     items.sort(key=lambda item: item.get_closest_marker("serial") is not None)
 
