@@ -266,11 +266,13 @@ class Traffic:
         return self
 
     def stretch(self, name):
-        """Begin a stretch of accounting."""
+        """Begin a stretch of accounting; returns the frames sent so far."""
         self._proc.stdin.write(f"stretch {name}\n")
         self._proc.stdin.flush()
-        if self._proc.stdout.readline() != "ok\n":
+        answer = self._proc.stdout.readline()
+        if not answer.startswith("ok "):
             raise CaseError("the traffic program ended early")
+        return int(answer.split()[1])
 
     def stop(self):
         """End the sending, wait for stragglers, return the report."""

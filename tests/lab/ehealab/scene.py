@@ -6,6 +6,7 @@ import hashlib
 import re
 import socket
 import threading
+from collections import Counter
 
 from .errors import CaseError
 from .guest import LMB
@@ -146,6 +147,14 @@ def lost(traffic, stretch=None):
         total += sum(s["lost"] for s in flow["stretches"]
                      if stretch in (None, s["name"]))
     return total
+
+
+def dropped(guest):
+    """Frames that the first adapter dropped, by cause."""
+    drops = Counter()
+    for port in guest.hea.stats()["ports"]:
+        drops.update(port["drops"])
+    return drops
 
 
 def received(traffic):

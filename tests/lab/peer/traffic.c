@@ -12,7 +12,8 @@
  * magic at OFFSET.
  *
  * Standard input: "stretch NAME" opens a new stretch of accounting (a frame
- * belongs to the stretch in which it was sent; without a sender: received),
+ * belongs to the stretch in which it was sent; without a sender: received) and
+ * answers with the number of frames sent before it;
  * "stop" ends the sending, waits for stragglers and prints one JSON object.
  */
 #define _GNU_SOURCE
@@ -32,7 +33,8 @@
 #define MAX_FRAME	65536
 #define MAX_NUMBERS	(64u << 20)
 #define BIN_NS		10000000ull
-#define QUIET_NS	1000000000ull
+#define DUPS_NS		100000000ull	/* all came: time for duplicates */
+#define QUIET_NS	3000000000ull	/* silence after which no more come */
 
 struct stamp {
 	uint32_t magic, zero;
@@ -242,6 +244,15 @@ static void receive(struct port *p)
 	p->have -= at;
 }
 
+static uint64_t sent(void)
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < n_flows; i++)
+		sum += flows[i].sent;
+	return sum;
+}
+
 /* Returns 0 when it is time to stop. */
 static int command(void)
 {
@@ -261,7 +272,7 @@ static int command(void)
 			return 0;
 		if (!strncmp(buf, "stretch ", 8)) {
 			new_stretch(buf + 8);
-			puts("ok");
+			printf("ok %llu\n", (unsigned long long)sent());
 			fflush(stdout);
 		}
 		used -= len;
@@ -277,6 +288,15 @@ static uint64_t received(void)
 	for (int i = 0; i < n_flows; i++)
 		sum += flows[i].received;
 	return sum;
+}
+
+/* How long no frame must have come at the end. */
+static uint64_t patience(void)
+{
+	for (int i = 0; i < n_flows; i++)
+		if (flows[i].tx < 0 || flows[i].received < flows[i].sent)
+			return QUIET_NS;
+	return DUPS_NS;
 }
 
 static void run(void)
@@ -295,7 +315,7 @@ static void run(void)
 			before = received();
 			quiet_from = t;
 		}
-		if (!sending && t - quiet_from > QUIET_NS)
+		if (!sending && t - quiet_from > patience())
 			return;
 		if (next == ~0ull)
 			next = t + 10000000;
