@@ -81,11 +81,25 @@ def _is_pending(item):
     return any(name in item.name for name in names)
 
 
+def _repeats(items):
+    """Debug kernels are slow: of a case's parameters, they get the first."""
+    seen = set()
+    for item in items:
+        call = getattr(item, "callspec", None)
+        if call and call.params.get("platform", ("", ""))[1] == "debug":
+            if item.function in seen:
+                yield item
+            seen.add(item.function)
+
+
 def pytest_collection_modifyitems(config, items):
+    left_out = []
     if not config.getoption("--pending"):
-        pending = [item for item in items if _is_pending(item)]
-        config.hook.pytest_deselected(items=pending)
-        items[:] = [item for item in items if item not in pending]
+        left_out += [item for item in items if _is_pending(item)]
+    if not config.getoption("--kernel"):
+        left_out += _repeats(items)
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
     # long waits for the whole machine come last
     items.sort(key=lambda item: item.get_closest_marker("serial") is not None)
 
