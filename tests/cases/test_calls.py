@@ -85,7 +85,7 @@ def test_region_that_firmware_keeps_is_freed_with_the_next_change(lab):
     before = guest.hea.resources()["mr"]
     guest.hea.fault("op=H_FREE_RESOURCE,rtype=mr,times=2,rc=H_HARDWARE")
     # buffers of the old region are replaced as they are used up
-    with scene.routed_traffic(guest, rate=2000):
+    with scene.routed_traffic(guest, rate=1000):
         guest.mem_add()
         guest.hea.wait(lambda h: h.faults()[0]["hits"] == 2, "refusals", 60)
         guest.hea.clear_faults()

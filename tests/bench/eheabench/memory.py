@@ -144,7 +144,7 @@ def hotplug(driver, arming, seconds):
         before = registrations(guest)
         dimm = guest.mem_add(1)
         guest.poll(lambda: registrations(guest) > before, "a new MR")
-        with scene.routed_traffic(guest, RATE) as traffic:
+        with scene.routed_traffic(guest, RATE, window=0) as traffic:
             flowing(guest, RATE)
             watch = Watch(guest, traffic, seconds)
             watch.stretch("base")
@@ -166,7 +166,7 @@ def pause(driver, gib):
         before = registrations(guest)
         dimm = guest.mem_add(1)
         guest.poll(lambda: registrations(guest) > before, "a new MR")
-        with scene.routed_traffic(guest, RATE // 20):
+        with scene.routed_traffic(guest, RATE // 20, window=0):
             flowing(guest, RATE // 20)
             before = guest.hea.stats()
             guest.mem_del(dimm, 300)

@@ -222,10 +222,11 @@ class Peer:
 class Flow:
     """One direction of numbered traffic, for Traffic.
 
-    tx and rx are peers, either may be None; frame as udp_flow() makes it."""
+    tx and rx are peers, either may be None; frame as udp_flow() makes it. With
+    a window no more frames than that are under way at a time."""
 
     def __init__(self, tx, rx, rate, frame=b"", offset=42, magic=None):
-        self.tx, self.rx, self.rate = tx, rx, rate
+        self.tx, self.rx, self.rate, self.window = tx, rx, rate, 0
         self.frame, self.offset, self.magic = frame, offset, magic
 
 
@@ -258,8 +259,8 @@ class Traffic:
                 flow.magic = MAGIC + i
             args += ["--flow", str(fds.get(flow.tx, -1)),
                      str(fds.get(flow.rx, -1)), str(flow.magic),
-                     str(flow.rate), flow.frame.hex() or "00",
-                     str(flow.offset)]
+                     str(flow.rate), str(flow.window),
+                     flow.frame.hex() or "00", str(flow.offset)]
         self._proc = subprocess.Popen(args, stdin=subprocess.PIPE,
                                       stdout=subprocess.PIPE, text=True,
                                       pass_fds=fds.values())

@@ -129,13 +129,17 @@ def forwarding(guest):
 
 
 @contextlib.contextmanager
-def routed_traffic(guest, rate=2000, size=200):
+def routed_traffic(guest, rate=2000, size=200, window=128):
     """Numbered frames both ways through the guest: host, port 0, port 1, host
-    and back. Yields the Traffic; flow 0 enters at port 0, flow 1 at port 1."""
+    and back. Yields the Traffic; flow 0 enters at port 0, flow 1 at port 1.
+    A guest that is slower than the rate gets fewer frames, unless window is
+    0."""
     forwarding(guest)
     peers = [guest.peer(0), guest.peer(1)]
     flows = [udp_flow(peers[i], peers[1 - i], rate, port_mac(guest, i),
                       host_ip(1 - i), host_ip(i), size) for i in (0, 1)]
+    for flow in flows:
+        flow.window = window
     with Traffic(*flows) as traffic:
         yield traffic
 

@@ -4,12 +4,13 @@
  * into QEMU's "stream" network sockets and counts what comes back, so that both
  * the sender and the judge are outside the guest.
  *
- *   traffic --flow TXFD RXFD MAGIC RATE HEXFRAME OFFSET [--flow ...]
+ *   traffic --flow TXFD RXFD MAGIC RATE WINDOW HEXFRAME OFFSET [--flow ...]
  *
  * TXFD -1: the sender is elsewhere, frames are only received; numbers must start
  * at 0. HEXFRAME is the frame to send; at OFFSET it gets u32 magic, u32 zero,
  * u64 number, u64 nanoseconds (big-endian). Received frames are found by the
- * magic at OFFSET.
+ * magic at OFFSET. With a WINDOW no more than so many frames are under way: a
+ * guest that is too slow for the rate is not drowned. 0: no limit.
  *
  * Standard input: "stretch NAME" opens a new stretch of accounting (a frame
  * belongs to the stretch in which it was sent; without a sender: received) and
@@ -33,6 +34,7 @@
 #define MAX_FRAME	65536
 #define MAX_NUMBERS	(64u << 20)
 #define BIN_NS		10000000ull
+#define STUCK_NS	1000000000ull	/* all under way are lost: send on */
 #define DUPS_NS		100000000ull	/* all came: time for duplicates */
 #define QUIET_NS	3000000000ull	/* silence after which no more come */
 
@@ -52,7 +54,7 @@ struct flow {
 	double rate;
 	unsigned char frame[MAX_FRAME];
 	size_t len, offset;
-	uint64_t start_ns, sent, late_max_ns;
+	uint64_t window, sent, due_ns, late_max_ns, progress_ns;
 	uint64_t first[MAX_STRETCHES];	/* first number of each stretch */
 	/* nanoseconds after the start at which each number came; 0: it did not */
 	uint64_t *seen, seen_size, received, dup, reordered, top;
@@ -87,13 +89,14 @@ static void die(const char *what)
 static void parse_flow(char **arg)
 {
 	struct flow *f = &flows[n_flows++];
-	const char *hex = arg[4];
+	const char *hex = arg[5];
 
 	f->tx = atoi(arg[0]);
 	f->rx = atoi(arg[1]);
 	f->magic = strtoul(arg[2], NULL, 0);
 	f->rate = atof(arg[3]);
-	f->offset = atoi(arg[5]);
+	f->window = atoi(arg[4]);
+	f->offset = atoi(arg[6]);
 	f->len = strlen(hex) / 2;
 	if (f->len > MAX_FRAME ||
 	    (f->tx >= 0 && f->len < f->offset + sizeof(struct stamp))) {
@@ -147,6 +150,30 @@ static void send_frame(struct flow *f)
 	f->sent++;
 }
 
+static int is_window_full(struct flow *f, uint64_t t)
+{
+	return f->window && f->sent - f->top >= f->window &&
+	       t - f->progress_ns < STUCK_NS;
+}
+
+/* Sends a frame that is due and returns when the next one will be. */
+static uint64_t send_if_due(struct flow *f, uint64_t t)
+{
+	uint64_t period = 1e9 / f->rate;
+
+	if (f->due_ns > t)
+		return f->due_ns;
+	if (is_window_full(f, t)) {
+		f->due_ns = t;		/* nothing to be made up for */
+		return t + period;
+	}
+	if (t - f->due_ns > f->late_max_ns)
+		f->late_max_ns = t - f->due_ns;
+	send_frame(f);
+	f->due_ns += period;
+	return f->due_ns;
+}
+
 /* Sends what is due and returns when the next frame will be. */
 static uint64_t send_due(void)
 {
@@ -154,17 +181,11 @@ static uint64_t send_due(void)
 
 	for (int i = 0; i < n_flows; i++) {
 		struct flow *f = &flows[i];
-		uint64_t due, t = now();
+		uint64_t due;
 
 		if (f->tx < 0 || f->rate <= 0)
 			continue;
-		due = start + f->sent * (1e9 / f->rate);
-		if (due <= t) {
-			if (t - due > f->late_max_ns)
-				f->late_max_ns = t - due;
-			send_frame(f);
-			due = start + f->sent * (1e9 / f->rate);
-		}
+		due = send_if_due(f, now());
 		if (due < next)
 			next = due;
 	}
@@ -188,7 +209,8 @@ static void note(struct flow *f, uint64_t number)
 		f->dup++;
 		return;
 	}
-	f->seen[number] = now() - start + 1;
+	f->progress_ns = now();
+	f->seen[number] = f->progress_ns - start + 1;
 	f->received++;
 	if (number < f->top)
 		f->reordered++;
@@ -409,16 +431,18 @@ int main(int argc, char **argv)
 {
 	uint64_t end_ns;
 
-	for (int i = 1; i < argc; i += 7) {
-		if (strcmp(argv[i], "--flow") || i + 6 >= argc ||
+	for (int i = 1; i < argc; i += 8) {
+		if (strcmp(argv[i], "--flow") || i + 7 >= argc ||
 		    n_flows == MAX_FLOWS) {
-			fputs("usage: traffic --flow TXFD RXFD MAGIC RATE HEX OFFSET\n",
+			fputs("usage: traffic --flow TXFD RXFD MAGIC RATE WINDOW HEX OFFSET\n",
 			      stderr);
 			return 2;
 		}
 		parse_flow(argv + i + 1);
 	}
 	start = now();
+	for (int i = 0; i < n_flows; i++)
+		flows[i].due_ns = flows[i].progress_ns = start;
 	new_stretch("start");
 	run();
 	end_ns = now() - start;
