@@ -41,7 +41,7 @@
 
 /* Ring sizes, 2^n - 1. RQ3 is filled only while the MTU asks for it. */
 #define EHEA_DEF_ENTRIES_SQ	1023
-#define EHEA_DEF_ENTRIES_RQ1	4095
+#define EHEA_DEF_ENTRIES_RQ1	2047
 #define EHEA_DEF_ENTRIES_RQ2	1023
 #define EHEA_DEF_ENTRIES_RQ3	511
 
@@ -55,7 +55,7 @@
 #define EHEA_TX_BOUNCE_SIZE	SZ_64K
 
 /* Frames that hold no memory may be sent unsignalled, so many in a row. */
-#define EHEA_TX_FRAMES_MAX	64U
+#define EHEA_TX_FRAMES_MAX	256U
 
 struct ehea_adapter;
 struct ehea_health;
@@ -78,6 +78,16 @@ struct ehea_region {
 };
 
 /**
+ * struct ehea_spot - a section of memory whose bus address is known
+ * @end: real address behind it, 0 if none is known
+ * @offset: from a real address in it to the bus address
+ */
+struct ehea_spot {
+	u64 end;
+	u64 offset;
+};
+
+/**
  * struct ehea_view - how one channel reaches memory: a map and its keys
  * @map: of @region; read together with the keys, so they always match
  * @send_lkey: key for descriptors of the SQ
@@ -86,6 +96,8 @@ struct ehea_region {
  * @send_smr: SMR behind @send_lkey
  * @recv_smr: SMR behind @recv_lkey
  * @node: in &ehea_channel.old_views once replaced
+ * @linear: where linear data of a frame to send was found last; Tx queue lock
+ * @frags: where a fragment was; likewise
  * @sq_mark: WQEs posted to the SQ when the view was replaced
  * @rq_mark: WQEs posted to RQ2 and RQ3 by then
  */
@@ -97,6 +109,8 @@ struct ehea_view {
 	struct ehea_smr send_smr;
 	struct ehea_smr recv_smr;
 	struct list_head node;
+	struct ehea_spot linear;
+	struct ehea_spot frags;
 	u32 sq_mark;
 	u32 rq_mark[2];
 };
@@ -153,8 +167,8 @@ struct ehea_queue_stats {
  * struct ehea_tx_group - send WQEs that complete together
  * @head: &ehea_tx.head behind the last of them, which is signalled
  * @skb_head: &ehea_tx.skb_head behind the last frame that they hold on to
- * @packets: frames on the wire
- * @bytes: their bytes with tags and padding, without FCS; reported to BQL
+ * @bytes: on the wire, with tags and padding, without FCS; reported to BQL
+ * @extra: frames on the wire beyond one per WQE
  * @csum: checksums left to the adapter
  * @gso: skbs that the adapter segments
  * @gso_wire: segments of these
@@ -167,8 +181,8 @@ struct ehea_queue_stats {
 struct ehea_tx_group {
 	u32 head;
 	u32 skb_head;
-	u32 packets;
 	u32 bytes;
+	s32 extra;
 	u32 csum;
 	u32 gso;
 	u32 gso_wire;
@@ -180,17 +194,19 @@ struct ehea_tx_group {
  * struct ehea_tx - send queue
  * @wqe: the ring
  * @skb: frames that posted WQEs point into
- * @group: groups of WQEs; the one at @group_head is being filled
+ * @group: groups of WQEs
+ * @open: the one that is being filled
  * @mask: slots - 1, of the ring and of both arrays
  * @entries: most WQEs that may be posted
  * @lazy_max: WQEs that hold nothing and may be posted unsignalled in a row
  * @head: WQEs written; free running like the other positions, and written
- *	under the Tx queue lock like all up to @lazy_since
+ *	under the Tx queue lock like all up to @group_head
+ * @limit: what @head must not pass, when @tail was last looked at
+ * @bytes: written since the doorbell last rang
  * @rung: WQEs that the adapter was told of
  * @closed: WQEs up to the last signalled one
  * @skb_head: frames put into @skb
  * @group_head: groups closed
- * @lazy_since: jiffies when the first WQE after @closed was posted
  * @tail: WQEs completed; written by NAPI only, like all down to @unacked
  * @group_tail: groups completed
  * @skb_tail: frames freed
@@ -204,15 +220,17 @@ struct ehea_tx {
 	struct ehea_swqe *wqe;
 	struct sk_buff **skb;
 	struct ehea_tx_group *group;
+	struct ehea_tx_group *open;
 	u32 mask;
 	u32 entries;
 	u32 lazy_max;
 	u32 head;
+	u32 limit;
+	u32 bytes;
 	u32 rung;
 	u32 closed;
 	u32 skb_head;
 	u32 group_head;
-	unsigned long lazy_since;
 
 	u32 tail ____cacheline_aligned_in_smp;
 	u32 group_tail;
@@ -336,22 +354,22 @@ struct ehea_config {
 
 /**
  * struct ehea_channels - the channels of an open port
+ * @ch: the channels
  * @rcu: readers of statistics may look at a set that was just replaced
  * @port: port
  * @count: number of @ch
  * @aff_eq: affiliated (error) events of the QPs
  * @aff_irq: Linux interrupt number of @aff_eq
  * @aff_name: as /proc/interrupts shows it
- * @ch: the channels
  */
 struct ehea_channels {
+	struct ehea_channel *ch[EHEA_MAX_QPS];
 	struct rcu_head rcu;
 	struct ehea_port *port;
 	unsigned int count;
 	struct ehea_eq aff_eq;
 	unsigned int aff_irq;
 	char aff_name[IFNAMSIZ + 16];
-	struct ehea_channel *ch[EHEA_MAX_QPS];
 };
 
 enum ehea_port_flag {

@@ -115,20 +115,18 @@ static inline enum ehea_rx_verdict ehea_rx_verdict(const struct ehea_cqe *cqe)
 {
 	u16 status = be16_to_cpu(cqe->status);
 
-	if (unlikely(status & EHEA_CQE_FATAL))
+	/* Without a header length it is neither TCP nor UDP. */
+	if (likely(!(status & (EHEA_CQE_RX_ERR | EHEA_CQE_BLIND))))
+		return cqe->header_len ? EHEA_RX_CHECKED : EHEA_RX_UNCHECKED;
+	if (status & EHEA_CQE_FATAL)
 		return EHEA_RX_ERROR;
-	if (unlikely(status & EHEA_CQE_FCS_ERR))
+	if (status & EHEA_CQE_FCS_ERR)
 		return EHEA_RX_FCS_ERROR;
 	if (status & EHEA_CQE_BLIND)
 		return EHEA_RX_SUMMED;
-	if (unlikely(status & EHEA_CQE_IP_ERR))
+	if (status & EHEA_CQE_IP_ERR || cqe->header_len)
 		return EHEA_RX_CSUM_ERROR;
-	/* Without a header length it is neither TCP nor UDP. */
-	if (!cqe->header_len)
-		return EHEA_RX_UNCHECKED;
-	if (unlikely(status & EHEA_CQE_L4_ERR))
-		return EHEA_RX_CSUM_ERROR;
-	return EHEA_RX_CHECKED;
+	return EHEA_RX_UNCHECKED;
 }
 
 /**
@@ -139,16 +137,15 @@ static inline enum ehea_rx_verdict ehea_rx_verdict(const struct ehea_cqe *cqe)
  */
 static inline bool ehea_rx_is_whole(const struct sk_buff *skb)
 {
-	unsigned int offset = 0;
+	const u8 *data = skb->data;
 
 	if (unlikely(skb->protocol != htons(ETH_P_IP))) {
 		if (skb->protocol != htons(ETH_P_8021Q))
 			return false;
-		offset = VLAN_HLEN;
+		data += VLAN_HLEN;
 	}
-	if (unlikely(skb_headlen(skb) < offset + sizeof(struct iphdr)))
-		return false;
-	return !ip_is_fragment((struct iphdr *)(skb->data + offset));
+	/* Of a shorter frame IP makes nothing; the buffer is never shorter. */
+	return !ip_is_fragment((const struct iphdr *)data);
 }
 
 /**
@@ -164,7 +161,8 @@ static inline bool ehea_tx_can_csum(const struct sk_buff *skb)
 	int network = skb_network_offset(skb);
 	const struct iphdr *iph = ip_hdr(skb);
 
-	if (vlan_get_protocol(skb) != htons(ETH_P_IP))
+	if (skb->protocol != htons(ETH_P_IP) &&
+	    vlan_get_protocol(skb) != htons(ETH_P_IP))
 		return false;
 	if (network < ETH_HLEN || start + skb->csum_offset > U8_MAX ||
 	    start > (int)skb_headlen(skb) ||

@@ -35,11 +35,11 @@
 /* What one poll did. */
 struct ehea_rx_done {
 	bool csum;
-	u32 packets;
+	u32 work;		/* completions */
+	u32 lost;		/* of these, not delivered */
 	u32 bytes;
 	u32 inlined;
 	u32 csum_complete;
-	u32 csum_unnecessary;
 	u32 csum_none;
 	u32 fcs_errors;
 	u32 csum_errors;
@@ -67,16 +67,17 @@ static void ehea_rx_count_rare(struct ehea_rx_stats *stats,
 static void ehea_rx_count(struct ehea_rx_stats *stats,
 			  const struct ehea_rx_done *done)
 {
-	bool rare = done->fcs_errors | done->csum_errors | done->other_errors |
-		    done->bad_cqe | done->dropped | done->alloc_fail |
+	bool rare = done->lost | done->csum_errors | done->alloc_fail |
 		    done->mr_miss | done->copied;
+	u32 packets = done->work - done->lost;
 
 	u64_stats_update_begin(&stats->syncp);
-	u64_stats_add(&stats->packets, done->packets);
+	u64_stats_add(&stats->packets, packets);
 	u64_stats_add(&stats->bytes, done->bytes);
 	u64_stats_add(&stats->inlined, done->inlined);
 	u64_stats_add(&stats->csum_complete, done->csum_complete);
-	u64_stats_add(&stats->csum_unnecessary, done->csum_unnecessary);
+	u64_stats_add(&stats->csum_unnecessary,
+		      packets - done->csum_complete - done->csum_none);
 	u64_stats_add(&stats->csum_none, done->csum_none);
 	if (unlikely(rare))
 		ehea_rx_count_rare(stats, done);
@@ -95,12 +96,11 @@ static void ehea_rq_release_aside(struct ehea_rq *rq, struct page **aside,
 	}
 }
 
-/* Take a new page. Return: its bus address, or EHEA_BUSMAP_HOLE. */
-static u64 ehea_rq_new_page(struct ehea_rq *rq, const struct ehea_busmap *map,
-			    struct ehea_rx_done *done)
+/* Take a new page that the MR covers. */
+static bool ehea_rq_new_page(struct ehea_rq *rq, const struct ehea_busmap *map,
+			     struct ehea_rx_done *done)
 {
 	struct page *aside[EHEA_RX_PAGE_TRIES];
-	u64 bus = EHEA_BUSMAP_HOLE;
 	unsigned int tries = 0;
 	struct page *page;
 
@@ -110,8 +110,8 @@ static u64 ehea_rq_new_page(struct ehea_rq *rq, const struct ehea_busmap *map,
 			done->alloc_fail++;
 			break;
 		}
-		bus = ehea_busmap_lookup(map, page_to_phys(page));
-		if (likely(bus != EHEA_BUSMAP_HOLE)) {
+		if (likely(ehea_busmap_lookup(map, page_to_phys(page)) !=
+			   EHEA_BUSMAP_HOLE)) {
 			page_pool_fragment_page(page, rq->frags);
 			rq->frag = page_address(page);
 			rq->left = rq->frags;
@@ -122,7 +122,7 @@ static u64 ehea_rq_new_page(struct ehea_rq *rq, const struct ehea_busmap *map,
 		done->mr_miss++;
 	}
 	ehea_rq_release_aside(rq, aside, tries);
-	return bus;
+	return rq->left;
 }
 
 /* Let go of what is left of the page at hand. */
@@ -138,19 +138,6 @@ static void ehea_rq_drop_page(struct ehea_rq *rq)
 	rq->left = 0;
 }
 
-static void *ehea_rq_take_recycled(struct ehea_rq *rq,
-				   const struct ehea_busmap *map, u64 *bus)
-{
-	void *buf = rq->recycle;
-
-	rq->recycle = *(void **)buf;
-	*bus = ehea_busmap_lookup(map, __pa(buf));
-	if (likely(*bus != EHEA_BUSMAP_HOLE))
-		return buf;
-	page_pool_free_va(rq->pool, buf, false);
-	return NULL;
-}
-
 /* The buffer will be posted once more. */
 static void ehea_rq_recycle(struct ehea_rq *rq, void *buf)
 {
@@ -158,73 +145,109 @@ static void ehea_rq_recycle(struct ehea_rq *rq, void *buf)
 	rq->recycle = buf;
 }
 
-/*
- * Buffer to post next, and its bus address. That is looked up once per page:
- * @frag is that of the next unused buffer.
- */
-static void *ehea_rq_next(struct ehea_rq *rq, const struct ehea_busmap *map,
-			  u64 *frag, u64 *bus, struct ehea_rx_done *done)
-{
-	void *buf;
-
-	while (unlikely(rq->recycle)) {
-		buf = ehea_rq_take_recycled(rq, map, bus);
-		if (likely(buf))
-			return buf;
-	}
-	if (!rq->left)
-		*frag = ehea_rq_new_page(rq, map, done);
-	if (unlikely(!rq->left))
-		return NULL;
-
-	buf = rq->frag;
-	*bus = *frag;
-	rq->frag += rq->truesize;
-	*frag += rq->truesize;
-	rq->left--;
-	return buf;
-}
-
 static void ehea_rq_write(struct ehea_rq *rq, u32 slot, u64 bus, __be32 lkey)
 {
-	struct ehea_rwqe *wqe = &rq->wqe[slot];
+	struct ehea_sge *sge = rq->wqe[slot].sge;
 
-	wqe->wr_id = cpu_to_be64(slot);
-	wqe->sges = 1;
-	wqe->sge[0].addr = cpu_to_be64(bus + NET_SKB_PAD);
-	wqe->sge[0].lkey = lkey;
-	wqe->sge[0].len = cpu_to_be32(rq->frame_max);
+	sge->addr = cpu_to_be64(bus + NET_SKB_PAD);
+	sge->lkey = lkey;
+}
+
+/* What the adapter reads of every WQE, and never writes. */
+static void ehea_rq_init_ring(struct ehea_rq *rq)
+{
+	u32 slot;
+
+	for (slot = 0; slot <= rq->mask; slot++) {
+		rq->wqe[slot].wr_id = cpu_to_be64(slot);
+		rq->wqe[slot].sges = 1;
+		rq->wqe[slot].sge[0].len = cpu_to_be32(rq->frame_max);
+	}
+}
+
+/* Where the next buffers are put. */
+struct ehea_rq_post {
+	const struct ehea_view *view;
+	u32 head;
+	u32 free;
+};
+
+/* Put a buffer into the next slot, unless that is still in use. */
+static bool ehea_rq_put(struct ehea_rq *rq, struct ehea_rq_post *post,
+			void *buf, u64 bus)
+{
+	u32 slot = post->head & rq->mask;
+
+	/* Completions came out of order, or are lost. */
+	if (unlikely(rq->buf[slot]))
+		return false;
+	ehea_rq_write(rq, slot, bus, post->view->recv_lkey);
+	WRITE_ONCE(rq->buf[slot], buf);
+	post->head++;
+	post->free--;
+	return true;
+}
+
+static void ehea_rq_put_recycled(struct ehea_rq *rq, struct ehea_rq_post *post)
+{
+	while (rq->recycle && post->free) {
+		void *buf = rq->recycle;
+		void *next = *(void **)buf;
+		u64 bus = ehea_busmap_lookup(post->view->map, __pa(buf));
+
+		if (bus == EHEA_BUSMAP_HOLE)
+			page_pool_free_va(rq->pool, buf, false);
+		else if (!ehea_rq_put(rq, post, buf, bus))
+			return;
+		rq->recycle = next;
+	}
+}
+
+/* Make use of the page at hand; its bus address is looked up once. */
+static bool ehea_rq_put_page(struct ehea_rq *rq, struct ehea_rq_post *post)
+{
+	u64 bus = ehea_busmap_lookup(post->view->map, __pa(rq->frag));
+	void *frag = rq->frag;
+	u32 left = rq->left;
+
+	if (unlikely(bus == EHEA_BUSMAP_HOLE)) {
+		ehea_rq_drop_page(rq);
+		return true;
+	}
+	for (; left && post->free; left--) {
+		if (unlikely(!ehea_rq_put(rq, post, frag, bus)))
+			break;
+		frag += rq->truesize;
+		bus += rq->truesize;
+	}
+	rq->frag = frag;
+	rq->left = left;
+	return !left;
 }
 
 /* Write what is missing. Return: WQEs written. */
 static u32 ehea_rq_write_free(struct ehea_rq *rq, const struct ehea_view *view,
 			      struct ehea_rx_done *done)
 {
-	u64 frag = EHEA_BUSMAP_HOLE;
-	u32 head = rq->head;
+	struct ehea_rq_post post = {
+		.view = view,
+		.head = rq->head,
+		.free = rq->free,
+	};
+	u32 count;
 
-	if (rq->left) {
-		frag = ehea_busmap_lookup(view->map, __pa(rq->frag));
-		if (unlikely(frag == EHEA_BUSMAP_HOLE))
-			ehea_rq_drop_page(rq);
-	}
-	while (rq->free) {
-		u32 slot = rq->head & rq->mask;
-		void *buf;
-		u64 bus;
-
-		/* Still in use: completions came out of order, or are lost. */
-		if (unlikely(rq->buf[slot]))
+	if (unlikely(rq->recycle))
+		ehea_rq_put_recycled(rq, &post);
+	while (post.free) {
+		if (!rq->left && !ehea_rq_new_page(rq, view->map, done))
 			break;
-		buf = ehea_rq_next(rq, view->map, &frag, &bus, done);
-		if (unlikely(!buf))
+		if (!ehea_rq_put_page(rq, &post))
 			break;
-		ehea_rq_write(rq, slot, bus, view->recv_lkey);
-		WRITE_ONCE(rq->buf[slot], buf);
-		WRITE_ONCE(rq->head, rq->head + 1);
-		WRITE_ONCE(rq->free, rq->free - 1);
 	}
-	return rq->head - head;
+	count = rq->free - post.free;
+	WRITE_ONCE(rq->head, post.head);
+	WRITE_ONCE(rq->free, post.free);
+	return count;
 }
 
 /* Not all could be posted: make do with less, and try again. */
@@ -259,23 +282,19 @@ static void ehea_rq_refill(struct ehea_channel *ch, struct ehea_rq *rq,
 		rq->lean = false;
 }
 
-/* Count what is wrong with a frame. Return: whether to deliver it. */
-static bool ehea_rx_accept(enum ehea_rx_verdict verdict,
-			   struct ehea_rx_done *done)
+/* Count a damaged frame. */
+static noinline void ehea_rx_count_damage(enum ehea_rx_verdict verdict,
+					  struct ehea_rx_done *done)
 {
-	switch (verdict) {
-	case EHEA_RX_FCS_ERROR:
+	if (verdict == EHEA_RX_FCS_ERROR)
 		done->fcs_errors++;
-		return false;
-	case EHEA_RX_ERROR:
+	else
 		done->other_errors++;
-		return false;
-	case EHEA_RX_CSUM_ERROR:
-		done->csum_errors++;
-		return true;
-	default:
-		return true;
-	}
+}
+
+static bool ehea_rx_is_damaged(enum ehea_rx_verdict verdict)
+{
+	return verdict >= EHEA_RX_FCS_ERROR;
 }
 
 static struct sk_buff *ehea_rx_copy(struct ehea_channel *ch, const void *data,
@@ -288,7 +307,7 @@ static struct sk_buff *ehea_rx_copy(struct ehea_channel *ch, const void *data,
 		done->dropped++;
 		return NULL;
 	}
-	skb_put_data(skb, data, len);
+	memcpy(__skb_put(skb, len), data, len);
 	return skb;
 }
 
@@ -304,8 +323,10 @@ static struct sk_buff *ehea_rx_inline(struct ehea_channel *ch,
 		done->bad_cqe++;
 		return NULL;
 	}
-	if (unlikely(!ehea_rx_accept(verdict, done)))
+	if (unlikely(ehea_rx_is_damaged(verdict))) {
+		ehea_rx_count_damage(verdict, done);
 		return NULL;
+	}
 	done->inlined++;
 	return ehea_rx_copy(ch, cqe + 1, len, done);
 }
@@ -326,19 +347,23 @@ static void *ehea_rq_take(struct ehea_rq *rq, const struct ehea_cqe *cqe)
 	return buf;
 }
 
-static struct sk_buff *ehea_rx_build(void *buf, u32 truesize, u32 len,
-				     struct ehea_rx_done *done)
+/* No skb around this buffer: the frame is bad, or memory is short. */
+static noinline struct sk_buff *
+ehea_rx_keep_buffer(struct ehea_channel *ch, struct ehea_rq *rq, void *buf,
+		    int len, enum ehea_rx_verdict verdict,
+		    struct ehea_rx_done *done)
 {
-	struct sk_buff *skb = napi_build_skb(buf, truesize);
+	struct sk_buff *skb = NULL;
 
-	if (unlikely(!skb)) {
-		done->alloc_fail++;
-		done->dropped++;
-		return NULL;
+	if (len < 0) {
+		done->bad_cqe++;
+	} else if (ehea_rx_is_damaged(verdict)) {
+		ehea_rx_count_damage(verdict, done);
+	} else {
+		skb = ehea_rx_copy(ch, buf + NET_SKB_PAD, len, done);
+		done->copied += !!skb;
 	}
-	skb_mark_for_recycle(skb);
-	skb_reserve(skb, NET_SKB_PAD);
-	skb_put(skb, len);
+	ehea_rq_recycle(rq, buf);
 	return skb;
 }
 
@@ -351,25 +376,26 @@ static struct sk_buff *ehea_rx_buffer(struct ehea_channel *ch,
 {
 	int len = ehea_cqe_len(cqe, rq->frame_max);
 	void *buf = ehea_rq_take(rq, cqe);
-	struct sk_buff *skb = NULL;
+	struct sk_buff *skb;
 
 	if (unlikely(!buf)) {
 		done->bad_cqe++;
 		return NULL;
 	}
 	prefetch(buf + NET_SKB_PAD);
-	if (unlikely(len < 0)) {
-		done->bad_cqe++;
-	} else if (likely(ehea_rx_accept(verdict, done))) {
-		if (likely(!rq->lean))
-			skb = ehea_rx_build(buf, rq->truesize, len, done);
-		else
-			skb = ehea_rx_copy(ch, buf + NET_SKB_PAD, len, done);
-	}
-	if (unlikely(!skb || rq->lean)) {
-		done->copied += !!skb;
+	if (unlikely(len < 0 || rq->lean || ehea_rx_is_damaged(verdict)))
+		return ehea_rx_keep_buffer(ch, rq, buf, len, verdict, done);
+
+	skb = napi_build_skb(buf, rq->truesize);
+	if (unlikely(!skb)) {
+		done->alloc_fail++;
+		done->dropped++;
 		ehea_rq_recycle(rq, buf);
+		return NULL;
 	}
+	skb_mark_for_recycle(skb);
+	skb_reserve(skb, NET_SKB_PAD);
+	__skb_put(skb, len);
 	return skb;
 }
 
@@ -377,18 +403,20 @@ static void ehea_rx_checksum(struct sk_buff *skb, const struct ehea_cqe *cqe,
 			     enum ehea_rx_verdict verdict,
 			     struct ehea_rx_done *done)
 {
-	if (unlikely(!done->csum)) {
-		done->csum_none++;
-	} else if (verdict == EHEA_RX_CHECKED && ehea_rx_is_whole(skb)) {
+	if (likely(verdict == EHEA_RX_CHECKED) && done->csum &&
+	    ehea_rx_is_whole(skb)) {
 		skb->ip_summed = CHECKSUM_UNNECESSARY;
-		done->csum_unnecessary++;
-	} else if (verdict == EHEA_RX_SUMMED) {
+		return;
+	}
+	if (verdict == EHEA_RX_SUMMED && done->csum) {
 		skb->ip_summed = CHECKSUM_COMPLETE;
 		skb->csum = ~csum_unfold(cqe->csum);
 		done->csum_complete++;
-	} else {
-		done->csum_none++;
+		return;
 	}
+	if (verdict == EHEA_RX_CSUM_ERROR)
+		done->csum_errors++;
+	done->csum_none++;
 }
 
 static void ehea_rx_deliver(struct ehea_channel *ch, struct sk_buff *skb,
@@ -396,7 +424,6 @@ static void ehea_rx_deliver(struct ehea_channel *ch, struct sk_buff *skb,
 			    enum ehea_rx_verdict verdict,
 			    struct ehea_rx_done *done)
 {
-	done->packets++;
 	done->bytes += skb->len;
 	skb->protocol = eth_type_trans(skb, ch->netdev);
 	ehea_rx_checksum(skb, cqe, verdict, done);
@@ -413,20 +440,26 @@ static void ehea_rx_one(struct ehea_channel *ch, const struct ehea_cqe *cqe,
 			struct ehea_rx_done *done)
 {
 	enum ehea_rx_verdict verdict = ehea_rx_verdict(cqe);
-	unsigned int queue = ehea_cqe_queue(cqe);
-	struct sk_buff *skb;
+	struct sk_buff *skb = NULL;
 
-	if (queue == EHEA_RQ1) {
+	switch (ehea_cqe_queue(cqe)) {
+	case EHEA_RQ1:
 		skb = ehea_rx_inline(ch, cqe, verdict, done);
-	} else if (likely(queue)) {
-		skb = ehea_rx_buffer(ch, &ch->rq[queue - EHEA_RQ2], cqe,
-				     verdict, done);
-	} else {
+		break;
+	case EHEA_RQ2:
+		skb = ehea_rx_buffer(ch, &ch->rq[0], cqe, verdict, done);
+		break;
+	case EHEA_RQ3:
+		skb = ehea_rx_buffer(ch, &ch->rq[1], cqe, verdict, done);
+		break;
+	default:
 		done->bad_cqe++;
-		skb = NULL;
+		break;
 	}
 	if (likely(skb))
 		ehea_rx_deliver(ch, skb, cqe, verdict, done);
+	else
+		done->lost++;
 }
 
 /* Give slots of RQ1 back, not more often than is needed. */
@@ -463,22 +496,22 @@ static void ehea_rx_is_bad(struct ehea_channel *ch, u32 bad)
  */
 int ehea_rx_poll(struct ehea_channel *ch, int budget)
 {
-	struct ehea_ring *ring = &ch->qp.ring[EHEA_RQ1];
 	struct ehea_rx_done done = {
 		.csum = ch->netdev->features & NETIF_F_RXCSUM,
 	};
+	struct ehea_ring ring = ch->qp.ring[EHEA_RQ1];
 	struct ehea_cqe *cqe;
-	int work = 0;
 	int i;
 
-	while (work < budget && (cqe = ehea_ring_peek_cqe(ring))) {
-		ehea_ring_advance(ring);
-		prefetch(ehea_ring_entry(ring, ring->pos));
+	while (done.work < budget && (cqe = ehea_ring_peek_cqe(&ring))) {
+		ehea_ring_advance(&ring);
 		ehea_rx_one(ch, cqe, &done);
-		work++;
+		done.work++;
 	}
-	if (work)
-		ehea_rx_give_back(ch, work);
+	if (done.work) {
+		ch->qp.ring[EHEA_RQ1] = ring;
+		ehea_rx_give_back(ch, done.work);
+	}
 	for (i = 0; i < ARRAY_SIZE(ch->rq); i++)
 		if (ch->rq[i].free >= ch->rq[i].batch)
 			ehea_rq_refill(ch, &ch->rq[i], &done);
@@ -486,7 +519,7 @@ int ehea_rx_poll(struct ehea_channel *ch, int budget)
 	ehea_rx_count(&ch->stats->rx, &done);
 	if (unlikely(done.bad_cqe))
 		ehea_rx_is_bad(ch, done.bad_cqe);
-	return work;
+	return done.work;
 }
 
 /**
@@ -649,6 +682,7 @@ static int ehea_rq_create(struct ehea_channel *ch, enum ehea_qp_queue queue,
 	rq->buf = kvcalloc(rq->mask + 1, sizeof(*rq->buf), GFP_KERNEL);
 	if (!rq->buf)
 		return -ENOMEM;
+	ehea_rq_init_ring(rq);
 	return want ? ehea_rq_create_pool(ch, rq) : 0;
 }
 

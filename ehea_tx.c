@@ -29,18 +29,25 @@
 /* Tries to find a bounce buffer that the MR covers. */
 #define EHEA_TX_BOUNCE_TRIES	16
 
-#define EHEA_TX_ALL_BOUNCES	GENMASK(EHEA_TX_BOUNCES - 1, 0)
+/* A small frame is copied in one piece of this size, and further ones. */
+#define EHEA_TX_PIECE		64
+#define EHEA_TX_NEXT_PIECE	32
 
-/* WQEs that may be posted after @head. */
-static u32 ehea_tx_room_at(const struct ehea_tx *tx, u32 head)
-{
-	return tx->entries - (head - READ_ONCE(tx->tail));
-}
+#define EHEA_TX_ALL_BOUNCES	GENMASK(EHEA_TX_BOUNCES - 1, 0)
 
 /* WQEs that may be posted now. */
 static u32 ehea_tx_room(const struct ehea_tx *tx)
 {
-	return ehea_tx_room_at(tx, READ_ONCE(tx->head));
+	return tx->entries - (READ_ONCE(tx->head) - READ_ONCE(tx->tail));
+}
+
+/* May one more be posted? What completed is looked at only when it matters. */
+static bool ehea_tx_has_room(struct ehea_tx *tx)
+{
+	if (likely(tx->head != tx->limit))
+		return true;
+	tx->limit = READ_ONCE(tx->tail) + tx->entries;
+	return tx->head != tx->limit;
 }
 
 static u32 ehea_tx_wake_at(const struct ehea_tx *tx)
@@ -53,27 +60,22 @@ static bool ehea_tx_bounce_is_free(const struct ehea_tx *tx)
 	return READ_ONCE(tx->bounce_busy) != EHEA_TX_ALL_BOUNCES;
 }
 
-/* The group that is being filled. */
-static struct ehea_tx_group *ehea_tx_open_group(struct ehea_tx *tx)
-{
-	return &tx->group[tx->group_head & tx->mask];
-}
-
 /* Have the WQE written last report its completion, and that of its group. */
 static void ehea_tx_signal(struct ehea_tx *tx)
 {
 	struct ehea_swqe *wqe = &tx->wqe[(tx->head - 1) & tx->mask];
-	struct ehea_tx_group *group = ehea_tx_open_group(tx);
+	u32 next = tx->group_head + 1;
 
 	wqe->wr_id = cpu_to_be64(tx->group_head & tx->mask);
 	wqe->ctrl |= cpu_to_be16(EHEA_SWQE_SIGNALLED);
-	group->head = tx->head;
-	group->skb_head = tx->skb_head;
+	tx->open->head = tx->head;
+	tx->open->skb_head = tx->skb_head;
 	WRITE_ONCE(tx->closed, tx->head);
 
 	/* Pairs with the barrier in ehea_tx_clean(). */
-	smp_store_release(&tx->group_head, tx->group_head + 1);
-	memset(ehea_tx_open_group(tx), 0, sizeof(*group));
+	smp_store_release(&tx->group_head, next);
+	tx->open = &tx->group[next & tx->mask];
+	memset(tx->open, 0, sizeof(*tx->open));
 }
 
 /* May the WQEs written since the last signalled one do without a signal? */
@@ -81,7 +83,7 @@ static bool ehea_tx_is_lazy(const struct ehea_channel *ch)
 {
 	const struct ehea_tx *tx = &ch->tx;
 
-	return !tx->group[tx->group_head & tx->mask].held &&
+	return !tx->open->held &&
 	       tx->head - tx->closed < READ_ONCE(tx->lazy_max) &&
 	       !netif_xmit_stopped(ch->txq);
 }
@@ -94,25 +96,34 @@ static void ehea_tx_ring(struct ehea_channel *ch)
 	tx->rung = tx->head;
 }
 
-/* Tell the adapter of what was written. */
-static void ehea_tx_kick(struct ehea_channel *ch)
+static void ehea_tx_report(struct ehea_channel *ch)
 {
 	struct ehea_tx *tx = &ch->tx;
 
+	netdev_tx_sent_queue(ch->txq, tx->bytes);
+	tx->open->bytes += tx->bytes;
+	tx->bytes = 0;
+}
+
+/* Tell the adapter of what was written. */
+static noinline __flatten void ehea_tx_kick(struct ehea_channel *ch)
+{
+	ehea_tx_report(ch);
 	if (!ehea_tx_is_lazy(ch))
-		ehea_tx_signal(tx);
+		ehea_tx_signal(&ch->tx);
 	else if (!timer_pending(&ch->refill))
 		mod_timer(&ch->refill, jiffies + EHEA_TX_LAZY_TIME);
 	ehea_tx_ring(ch);
 }
 
 /* Frames of a burst must not wait for one that is not coming. */
-static void ehea_tx_kick_rest(struct ehea_channel *ch)
+static noinline void ehea_tx_kick_rest(struct ehea_channel *ch)
 {
 	struct ehea_tx *tx = &ch->tx;
 
 	if (tx->rung == tx->head)
 		return;
+	ehea_tx_report(ch);
 	ehea_tx_signal(tx);
 	ehea_tx_ring(ch);
 }
@@ -127,7 +138,7 @@ static void ehea_tx_count_stop(struct ehea_channel *ch)
 }
 
 /* What cannot be posted now stays with the stack; nothing is lost. */
-static netdev_tx_t ehea_tx_busy(struct ehea_channel *ch)
+static noinline netdev_tx_t ehea_tx_busy(struct ehea_channel *ch)
 {
 	struct ehea_tx *tx = &ch->tx;
 
@@ -142,7 +153,7 @@ static netdev_tx_t ehea_tx_busy(struct ehea_channel *ch)
 	return NETDEV_TX_BUSY;
 }
 
-static netdev_tx_t ehea_tx_drop(struct ehea_channel *ch, struct sk_buff *skb)
+static noinline netdev_tx_t ehea_tx_drop(struct ehea_channel *ch, struct sk_buff *skb)
 {
 	struct ehea_xmit_stats *stats = &ch->stats->xmit;
 
@@ -154,45 +165,67 @@ static netdev_tx_t ehea_tx_drop(struct ehea_channel *ch, struct sk_buff *skb)
 	return NETDEV_TX_OK;
 }
 
-static bool ehea_tx_map(const struct ehea_view *view, struct ehea_sge *sge,
-			phys_addr_t real, u32 len)
+/* Look a piece of memory up, and remember the section that it lies in. */
+static noinline u64 ehea_tx_lookup(const struct ehea_view *view,
+				   struct ehea_spot *spot, phys_addr_t real,
+				   u32 len)
 {
 	u64 bus = ehea_busmap_lookup_range(view->map, real, len);
 
+	if (bus != EHEA_BUSMAP_HOLE) {
+		spot->end = round_down(real, EHEA_BUSMAP_SIZE) +
+			    EHEA_BUSMAP_SIZE;
+		spot->offset = bus - real;
+	}
+	return bus;
+}
+
+/* Most pieces lie in the section where the one before was found. */
+static bool ehea_tx_map(const struct ehea_view *view, struct ehea_spot *spot,
+			struct ehea_sge *sge, phys_addr_t real, u32 len)
+{
+	u64 bus = real + spot->offset;
+
+	/* Beyond the end this is a very large number. */
+	if (unlikely(spot->end - real - len > EHEA_BUSMAP_SIZE - len)) {
+		bus = ehea_tx_lookup(view, spot, real, len);
+		if (unlikely(bus == EHEA_BUSMAP_HOLE))
+			return false;
+	}
 	sge->addr = cpu_to_be64(bus);
 	sge->lkey = view->send_lkey;
 	sge->len = cpu_to_be32(len);
-	return likely(bus != EHEA_BUSMAP_HOLE);
+	return true;
 }
 
 /*
  * Describe a frame from byte @skip on: the first piece by @sge, further ones
  * from @more on.
  */
-static int ehea_tx_map_skb(const struct ehea_view *view, struct ehea_swqe *wqe,
+static int ehea_tx_map_skb(struct ehea_view *view, struct ehea_swqe *wqe,
 			   const struct sk_buff *skb, u32 skip,
 			   struct ehea_sge *sge, struct ehea_sge *more)
 {
 	const struct skb_shared_info *shinfo = skb_shinfo(skb);
+	const skb_frag_t *frag = shinfo->frags;
+	const skb_frag_t *end = frag + shinfo->nr_frags;
 	u32 len = skb_headlen(skb) - skip;
-	u8 sges = 0;
-	int i;
 
+	wqe->sges = shinfo->nr_frags;
 	if (len) {
-		if (!ehea_tx_map(view, sge, __pa(skb->data + skip), len))
+		if (!ehea_tx_map(view, &view->linear, sge,
+				 __pa(skb->data + skip), len))
 			return -EFAULT;
-		sge = more;
-		sges++;
+		wqe->sges++;
+		sge = more++;
 	}
-	for (i = 0; i < shinfo->nr_frags; i++) {
-		const skb_frag_t *frag = &shinfo->frags[i];
-
-		if (!ehea_tx_map(view, sge, page_to_phys(skb_frag_page(frag)) +
+	for (; frag < end; frag++) {
+		if (!ehea_tx_map(view, &view->frags, sge,
+				 page_to_phys(skb_frag_page(frag)) +
 				 skb_frag_off(frag), skb_frag_size(frag)))
 			return -EFAULT;
-		sge = sges++ ? sge + 1 : more;
+		sge = more++;
 	}
-	wqe->sges = sges;
 	return 0;
 }
 
@@ -206,11 +239,10 @@ static void ehea_tx_count_copy(struct ehea_channel *ch, bool miss)
 }
 
 /* Copy a frame, from byte @skip on, to where the adapter can read it. */
-static int ehea_tx_bounce(struct ehea_channel *ch, const struct ehea_view *view,
+static int ehea_tx_bounce(struct ehea_channel *ch, struct ehea_view *view,
 			  struct ehea_swqe *wqe, const struct sk_buff *skb,
 			  u32 skip, struct ehea_sge *sge)
 {
-	struct ehea_tx_group *group = ehea_tx_open_group(&ch->tx);
 	unsigned int nr = ffz(READ_ONCE(ch->tx.bounce_busy));
 	u32 len = skb->len - skip;
 
@@ -218,21 +250,21 @@ static int ehea_tx_bounce(struct ehea_channel *ch, const struct ehea_view *view,
 		return -EMSGSIZE;
 	if (nr >= EHEA_TX_BOUNCES)
 		return -EBUSY;
-	if (!ehea_tx_map(view, sge, __pa(ch->tx.bounce[nr]), len))
+	if (!ehea_tx_map(view, &view->linear, sge, __pa(ch->tx.bounce[nr]),
+			 len))
 		return -EFAULT;
 	if (skb_copy_bits(skb, skip, ch->tx.bounce[nr], len))
 		return -EFAULT;
 
 	wqe->sges = 1;
 	set_bit(nr, &ch->tx.bounce_busy);
-	group->bounces |= BIT(nr);
-	group->held = true;
+	ch->tx.open->bounces |= BIT(nr);
+	ch->tx.open->held = true;
 	return 0;
 }
 
 /* Describe a frame. Return: 1 if the skb must be kept, 0 if it was copied. */
-static int ehea_tx_describe(struct ehea_channel *ch,
-			    const struct ehea_view *view,
+static int ehea_tx_describe(struct ehea_channel *ch, struct ehea_view *view,
 			    struct ehea_swqe *wqe, const struct sk_buff *skb,
 			    u32 skip)
 {
@@ -252,19 +284,8 @@ static int ehea_tx_describe(struct ehea_channel *ch,
 	return err;
 }
 
-/* Copy the first bytes of a frame into its WQE. */
-static int ehea_tx_copy(u8 *imm, const struct sk_buff *skb, u32 len)
-{
-	if (unlikely(len > skb_headlen(skb)))
-		return skb_copy_bits(skb, 0, imm, len);
-	memcpy(imm, skb->data, len);
-	return 0;
-}
-
-static int ehea_tx_write_gso(struct ehea_channel *ch,
-			     const struct ehea_view *view,
-			     struct ehea_swqe *wqe, const struct sk_buff *skb,
-			     u16 ctrl)
+static int ehea_tx_write_gso(struct ehea_channel *ch, struct ehea_view *view,
+			     struct ehea_swqe *wqe, const struct sk_buff *skb)
 {
 	u32 hdr = skb_tcp_all_headers(skb);
 
@@ -274,45 +295,53 @@ static int ehea_tx_write_gso(struct ehea_channel *ch,
 	memcpy(wqe->mixed.imm, skb->data, hdr);
 	wqe->imm_len = hdr;
 	wqe->mss = cpu_to_be16(skb_shinfo(skb)->gso_size);
-	wqe->ctrl = cpu_to_be16(ctrl | EHEA_SWQE_TSO | EHEA_SWQE_IMM |
-				EHEA_SWQE_SGL);
+	wqe->ctrl = cpu_to_be16(EHEA_SWQE_TSO | EHEA_SWQE_IMM | EHEA_SWQE_SGL);
 	return ehea_tx_describe(ch, view, wqe, skb, hdr);
 }
 
-/* Small enough to be copied; nobody segments such a frame. */
-static bool ehea_tx_is_small(const struct sk_buff *skb)
+/* A small frame in pieces. */
+static noinline int ehea_tx_write_pieces(struct ehea_swqe *wqe,
+					 const struct sk_buff *skb)
 {
-	return skb->len <= EHEA_SWQE_IMM_MAX;
+	if (skb->len < ETH_HLEN)
+		return -EMSGSIZE;
+	wqe->imm_len = skb->len;
+	wqe->ctrl = cpu_to_be16(EHEA_SWQE_IMM);
+	return skb_copy_bits(skb, 0, wqe->imm, skb->len);
 }
 
 /*
- * Write what is to be sent. Return: 1 if the skb must be kept until then, 0
- * if it was copied, or a negative error number.
+ * Write what is to be sent of a larger frame. Return: 1 if the skb must be
+ * kept until then, 0 if it was copied, or a negative error number.
  */
-static int ehea_tx_write(struct ehea_channel *ch, const struct ehea_view *view,
-			 struct ehea_swqe *wqe, const struct sk_buff *skb,
-			 u16 ctrl)
+static int ehea_tx_write(struct ehea_channel *ch, struct ehea_view *view,
+			 struct ehea_swqe *wqe, const struct sk_buff *skb)
 {
-	if (ehea_tx_is_small(skb)) {
-		if (unlikely(skb->len < ETH_HLEN))
-			return -EMSGSIZE;
-		wqe->imm_len = skb->len;
-		wqe->ctrl = cpu_to_be16(ctrl | EHEA_SWQE_IMM);
-		return ehea_tx_copy(wqe->imm, skb, skb->len);
-	}
+	if (unlikely(skb->len <= EHEA_SWQE_IMM_MAX))
+		return ehea_tx_write_pieces(wqe, skb);
 	if (skb_is_gso(skb))
-		return ehea_tx_write_gso(ch, view, wqe, skb, ctrl);
+		return ehea_tx_write_gso(ch, view, wqe, skb);
 	if (unlikely(skb->len > EHEA_RQ3_FRAME_MAX))
 		return -EMSGSIZE;
-	wqe->ctrl = cpu_to_be16(ctrl | EHEA_SWQE_SGL);
+	wqe->ctrl = cpu_to_be16(EHEA_SWQE_SGL);
 	return ehea_tx_describe(ch, view, wqe, skb, 0);
 }
 
-/* What the adapter is to do with a frame. Return: control bits. */
-static u16 ehea_tx_offload(struct ehea_swqe *wqe, const struct sk_buff *skb)
+/* Nothing of the slot's last use may show. */
+static void ehea_tx_clear(struct ehea_swqe *wqe)
 {
-	u16 ctrl = EHEA_SWQE_FCS;
+	memset(&wqe->ctrl, 0, offsetof(struct ehea_swqe, sge) -
+			      offsetof(struct ehea_swqe, ctrl));
+}
 
+/*
+ * It is written where a frame lies, and @bytes will go over the wire: add what
+ * the adapter is to do with it, and make it part of the ring.
+ */
+static void ehea_tx_post(struct ehea_tx *tx, struct ehea_swqe *wqe,
+			 const struct sk_buff *skb, u16 ctrl, u32 bytes)
+{
+	ctrl |= EHEA_SWQE_FCS;
 	if (skb->ip_summed == CHECKSUM_PARTIAL) {
 		int start = skb_checksum_start_offset(skb);
 
@@ -320,75 +349,115 @@ static u16 ehea_tx_offload(struct ehea_swqe *wqe, const struct sk_buff *skb)
 		wqe->ip_end = start - 1;
 		wqe->l4_csum = start + skb->csum_offset;
 		ctrl |= EHEA_SWQE_IP_CSUM | EHEA_SWQE_L4_CSUM;
+		tx->open->csum++;
 	}
 	if (skb_vlan_tag_present(skb)) {
 		wqe->vlan_tag = cpu_to_be16(skb_vlan_tag_get(skb));
 		ctrl |= EHEA_SWQE_VLAN;
+		bytes += VLAN_HLEN;
 	}
-	return ctrl;
+	wqe->ctrl = cpu_to_be16(ctrl);
+	tx->bytes += max_t(u32, bytes, ETH_ZLEN);
+	WRITE_ONCE(tx->head, tx->head + 1);
 }
 
-/* Add segments of a frame to its group. Return: their bytes, padded. */
+/* Count segments. Return: bytes that they are more than the frame. */
 static u32 ehea_tx_count_gso(struct ehea_tx_group *group,
-			     const struct sk_buff *skb, u32 tag)
+			     const struct sk_buff *skb)
 {
+	u32 tag = skb_vlan_tag_present(skb) ? VLAN_HLEN : 0;
 	u32 mss = skb_shinfo(skb)->gso_size;
 	u32 hdr = skb_tcp_all_headers(skb);
-	u32 payload = skb->len - hdr;
-	u32 segs = DIV_ROUND_UP(payload, mss);
-	u32 last = payload - (segs - 1) * mss;
+	u32 segs = DIV_ROUND_UP(skb->len - hdr, mss);
+	u32 last = skb->len - (segs - 1) * mss + tag;
 
 	group->gso++;
 	group->gso_wire += segs;
-	group->packets += segs;
-	return (segs - 1) * (hdr + tag + mss) +
-	       max_t(u32, hdr + tag + last, ETH_ZLEN);
+	group->extra += segs - 1;
+	return (segs - 1) * (hdr + tag) +
+	       (last < ETH_ZLEN ? ETH_ZLEN - last : 0);
 }
 
-/* Add a frame to its group. Return: bytes that go over the wire. */
-static u32 ehea_tx_count(struct ehea_tx_group *group, const struct sk_buff *skb,
-			 u16 ctrl)
+/* Has a frame been dealt with, once it is in the ring? */
+static bool ehea_tx_is_settled(const struct ehea_channel *ch,
+			       const struct sk_buff *skb)
 {
-	u32 tag = ctrl & EHEA_SWQE_VLAN ? VLAN_HLEN : 0;
-	u32 bytes;
-
-	if (!ehea_tx_is_small(skb) && skb_is_gso(skb)) {
-		bytes = ehea_tx_count_gso(group, skb, tag);
-	} else {
-		group->packets++;
-		bytes = max_t(u32, skb->len + tag, ETH_ZLEN);
-	}
-	if (ctrl & EHEA_SWQE_L4_CSUM)
-		group->csum++;
-	group->bytes += bytes;
-	return bytes;
+	return netdev_xmit_more() && ch->tx.head != ch->tx.limit &&
+	       !netif_tx_queue_stopped(ch->txq) &&
+	       !(skb_shinfo(skb)->tx_flags & SKBTX_ANY_TSTAMP);
 }
 
-/* The WQE is written: make it part of the ring. */
-static void ehea_tx_commit(struct ehea_channel *ch, struct sk_buff *skb,
-			   u16 ctrl, bool keep)
+/* What is to be done after a frame, most often the last one of a burst. */
+static noinline void ehea_tx_settle(struct ehea_channel *ch,
+				    struct sk_buff *skb)
 {
 	struct ehea_tx *tx = &ch->tx;
-	struct ehea_tx_group *group = ehea_tx_open_group(tx);
-	u32 bytes = ehea_tx_count(group, skb, ctrl);
-	u32 head = tx->head + 1;
-
-	WRITE_ONCE(tx->head, head);
-	if (head - tx->closed == 1)
-		WRITE_ONCE(tx->lazy_since, jiffies);
-	if (keep) {
-		group->held = true;
-		tx->skb[tx->skb_head++ & tx->mask] = skb;
-	}
 
 	skb_tx_timestamp(skb);
-	if (!netif_txq_maybe_stop(ch->txq, ehea_tx_room_at(tx, head), 1,
+	if (unlikely(!ehea_tx_has_room(tx)) &&
+	    !netif_txq_maybe_stop(ch->txq, ehea_tx_room(tx), 1,
 				  ehea_tx_wake_at(tx)))
 		ehea_tx_count_stop(ch);
-	if (__netdev_tx_sent_queue(ch->txq, bytes, netdev_xmit_more()))
+	if (!netdev_xmit_more() || netif_tx_queue_stopped(ch->txq))
 		ehea_tx_kick(ch);
-	if (!keep)
+}
+
+/* A frame that does not fit into its WQE. */
+static noinline __flatten netdev_tx_t ehea_xmit_large(struct ehea_channel *ch,
+						      struct ehea_view *view,
+						      struct ehea_swqe *wqe,
+						      struct sk_buff *skb)
+{
+	struct ehea_tx *tx = &ch->tx;
+	u32 bytes = skb->len;
+	int keep;
+
+	ehea_tx_clear(wqe);
+	keep = ehea_tx_write(ch, view, wqe, skb);
+	if (unlikely(keep < 0))
+		return keep == -EBUSY ? ehea_tx_busy(ch) :
+					ehea_tx_drop(ch, skb);
+	if (likely(keep)) {
+		tx->open->held = true;
+		tx->skb[tx->skb_head++ & tx->mask] = skb;
+	}
+	if (skb_is_gso(skb))
+		bytes += ehea_tx_count_gso(tx->open, skb);
+	ehea_tx_post(tx, wqe, skb, be16_to_cpu(wqe->ctrl), bytes);
+	if (!ehea_tx_is_settled(ch, skb))
+		ehea_tx_settle(ch, skb);
+	if (unlikely(!keep))
 		dev_consume_skb_any(skb);
+	return NETDEV_TX_OK;
+}
+
+/* Nobody segments such a frame. */
+static bool ehea_tx_is_small(const struct sk_buff *skb)
+{
+	return skb->len - ETH_HLEN <= EHEA_SWQE_IMM_MAX - ETH_HLEN &&
+	       !skb_is_nonlinear(skb);
+}
+
+/*
+ * Copy a small frame. Pieces of a fixed size need no call; both the WQE and
+ * the memory of an skb go on behind the last byte.
+ */
+static void ehea_tx_copy(u8 *imm, const u8 *data, u32 len)
+{
+	u32 at;
+
+	memcpy(imm, data, EHEA_TX_PIECE);
+	for (at = EHEA_TX_PIECE; at < len; at += EHEA_TX_NEXT_PIECE)
+		memcpy(imm + at, data + at, EHEA_TX_NEXT_PIECE);
+}
+
+/* The adapter has all of a small frame. */
+static noinline netdev_tx_t ehea_xmit_last(struct ehea_channel *ch,
+					   struct sk_buff *skb)
+{
+	ehea_tx_settle(ch, skb);
+	dev_consume_skb_any(skb);
+	return NETDEV_TX_OK;
 }
 
 static struct ehea_channel *ehea_tx_channel(const struct net_device *netdev,
@@ -401,7 +470,7 @@ static struct ehea_channel *ehea_tx_channel(const struct net_device *netdev,
 }
 
 /* The queues are being taken down or exchanged. */
-static netdev_tx_t ehea_tx_closed(const struct sk_buff *skb,
+static noinline netdev_tx_t ehea_tx_closed(const struct sk_buff *skb,
 				  struct net_device *netdev)
 {
 	netif_stop_subqueue(netdev, skb_get_queue_mapping(skb));
@@ -417,30 +486,33 @@ static netdev_tx_t ehea_tx_closed(const struct sk_buff *skb,
  *	    lock, and so RCU-bh.
  * Return: NETDEV_TX_OK, or NETDEV_TX_BUSY when the frame has to wait.
  */
-netdev_tx_t ehea_start_xmit(struct sk_buff *skb, struct net_device *netdev)
+netdev_tx_t __flatten ehea_start_xmit(struct sk_buff *skb,
+				      struct net_device *netdev)
 {
 	struct ehea_channel *ch = ehea_tx_channel(netdev, skb);
-	const struct ehea_view *view;
+	struct ehea_view *view;
 	struct ehea_swqe *wqe;
 	struct ehea_tx *tx;
-	u16 ctrl;
-	int keep;
+	u32 len;
 
 	if (unlikely(!ch))
 		return ehea_tx_closed(skb, netdev);
 	tx = &ch->tx;
 	view = rcu_dereference_bh(ch->view);
-	if (unlikely(!view || !ehea_tx_room_at(tx, tx->head)))
+	if (unlikely(!view || !ehea_tx_has_room(tx)))
 		return ehea_tx_busy(ch);
 
 	wqe = &tx->wqe[tx->head & tx->mask];
-	memset(wqe, 0, offsetof(struct ehea_swqe, sge));
-	ctrl = ehea_tx_offload(wqe, skb);
-	keep = ehea_tx_write(ch, view, wqe, skb, ctrl);
-	if (unlikely(keep < 0))
-		return keep == -EBUSY ? ehea_tx_busy(ch) :
-					ehea_tx_drop(ch, skb);
-	ehea_tx_commit(ch, skb, ctrl, keep);
+	if (!ehea_tx_is_small(skb))
+		return ehea_xmit_large(ch, view, wqe, skb);
+	len = skb->len;
+	ehea_tx_clear(wqe);
+	ehea_tx_copy(wqe->imm, skb->data, len);
+	wqe->imm_len = len;
+	ehea_tx_post(tx, wqe, skb, EHEA_SWQE_IMM, len);
+	if (!ehea_tx_is_settled(ch, skb))
+		return ehea_xmit_last(ch, skb);
+	dev_consume_skb_any(skb);
 	return NETDEV_TX_OK;
 }
 
@@ -477,24 +549,23 @@ static void ehea_tx_flush(struct ehea_channel *ch)
 		wqe = &tx->wqe[tx->head & tx->mask];
 		memset(wqe, 0, offsetof(struct ehea_swqe, sge));
 		wqe->ctrl = cpu_to_be16(EHEA_SWQE_PURGE);
+		tx->limit = READ_ONCE(tx->tail) + tx->entries;
 		WRITE_ONCE(tx->head, tx->head + 1);
+		tx->open->extra--;
 		ehea_tx_signal(tx);
 		ehea_tx_ring(ch);
 	}
 	__netif_tx_unlock(ch->txq);
 }
 
+/* The timer was started when the first of them was posted. */
 static void ehea_tx_flush_stale(struct ehea_channel *ch)
 {
 	struct ehea_tx *tx = &ch->tx;
 
-	if (READ_ONCE(tx->head) == READ_ONCE(tx->closed))
-		return;
-	if (time_after_eq(jiffies, READ_ONCE(tx->lazy_since) +
-				   EHEA_TX_LAZY_TIME))
+	if (READ_ONCE(tx->head) != READ_ONCE(tx->closed) &&
+	    !timer_pending(&ch->refill))
 		ehea_tx_flush(ch);
-	else if (!timer_pending(&ch->refill))
-		mod_timer(&ch->refill, jiffies + EHEA_TX_LAZY_TIME);
 }
 
 /* What completed groups amount to. */
@@ -519,7 +590,7 @@ static void ehea_tx_complete_group(struct ehea_tx *tx,
 		if (group->bounces & BIT(nr))
 			clear_bit(nr, &tx->bounce_busy);
 
-	done->packets += group->packets;
+	done->packets += group->head - tx->tail + group->extra;
 	done->bytes += group->bytes;
 	done->csum += group->csum;
 	done->gso += group->gso;
@@ -741,6 +812,8 @@ int ehea_tx_create(struct ehea_channel *ch)
 	tx->group = kvcalloc(slots, sizeof(*tx->group), GFP_KERNEL);
 	if (!tx->skb || !tx->group)
 		return -ENOMEM;
+	tx->open = tx->group;
+	tx->limit = tx->entries;
 	for (i = 0; i < EHEA_TX_BOUNCES; i++) {
 		tx->bounce[i] = ehea_tx_alloc_bounce();
 		if (!tx->bounce[i])
