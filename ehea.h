@@ -11,6 +11,7 @@
  *				for, so nothing above it is taken inside
  *   Tx queue lock		a send queue's producer side
  *   ehea_rq.lock		a receive queue's producer side
+ *   ehea_port.carrier_lock	the carrier, and nothing is taken inside
  */
 #ifndef EHEA_H
 #define EHEA_H
@@ -387,6 +388,7 @@ enum ehea_port_flag {
  * @pdev: its device in sysfs
  * @id: logical port number
  * @flags: &enum ehea_port_flag, by atomic bit operations
+ * @carrier_lock: what the conditions say is what the carrier is
  * @max_channels: default QPs of the port, checked
  * @config: queues of the next open; RTNL
  * @indir: channels by hash bucket, once the administrator has chosen; RTNL
@@ -422,6 +424,7 @@ struct ehea_port {
 	struct platform_device *pdev;
 	u16 id;
 	unsigned long flags;
+	spinlock_t carrier_lock;	/* from a look at @flags to the act */
 	unsigned int max_channels;
 	struct ehea_config config;
 	u8 indir[EHEA_MAX_QPS];
@@ -557,6 +560,7 @@ void ehea_tx_destroy(struct ehea_channel *ch);
 void ehea_tx_clean(struct ehea_channel *ch, int budget);
 bool ehea_tx_pending(const struct ehea_channel *ch);
 void ehea_tx_set_quiet(struct ehea_channel *ch, bool quiet);
+void ehea_tx_finish(struct ehea_channel *ch);
 void ehea_tx_wake(struct ehea_channel *ch);
 void ehea_tx_mark(struct ehea_channel *ch, struct ehea_view *view);
 bool ehea_tx_turned(const struct ehea_channel *ch,

@@ -149,13 +149,23 @@ static int ehea_wanted_speed(const struct ethtool_link_ksettings *cmd)
 	return -EINVAL;
 }
 
-/* Firmware negotiates all that the port can do; nothing named means that. */
+/*
+ * Firmware negotiates all speeds that the port can do; no speed named means
+ * that. The tool names speeds only.
+ */
 static bool ehea_advertises_all(const struct ethtool_link_ksettings *cmd,
 				const struct ethtool_link_ksettings *now)
 {
-	return linkmode_empty(cmd->link_modes.advertising) ||
-	       linkmode_subset(now->link_modes.supported,
-			       cmd->link_modes.advertising);
+	__ETHTOOL_DECLARE_LINK_MODE_MASK(missing);
+
+	linkmode_andnot(missing, now->link_modes.supported,
+			cmd->link_modes.advertising);
+	linkmode_clear_bit(ETHTOOL_LINK_MODE_Autoneg_BIT, missing);
+	linkmode_clear_bit(ETHTOOL_LINK_MODE_Pause_BIT, missing);
+	linkmode_clear_bit(ETHTOOL_LINK_MODE_TP_BIT, missing);
+	linkmode_clear_bit(ETHTOOL_LINK_MODE_FIBRE_BIT, missing);
+	return linkmode_empty(missing) ||
+	       linkmode_empty(cmd->link_modes.advertising);
 }
 
 static int ehea_set_link_ksettings(struct net_device *netdev,

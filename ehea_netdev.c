@@ -25,28 +25,36 @@
 /* A lost interrupt costs this much at most. */
 #define EHEA_KICK_PERIOD	msecs_to_jiffies(500)
 
-/* How long replaced queues may take to finish what they have. */
+/* How long queues may take to finish what they have. */
 #define EHEA_DRAIN_MS		100
+
+static bool ehea_port_has_carrier(const struct ehea_port *port)
+{
+	if (test_bit(EHEA_PORT_PROP_CARRIER, &port->flags) &&
+	    !test_bit(EHEA_PORT_EXT_UP, &port->flags))
+		return false;
+	return test_bit(EHEA_PORT_LINK_UP, &port->flags) &&
+	       !READ_ONCE(port->adapter->no_mr) &&
+	       test_bit(EHEA_PORT_READY, &port->flags);
+}
 
 /**
  * ehea_port_update_carrier - carrier as all of its conditions have it
  * @port: port
  *
- * Context: any.
+ * Opening and the event that it causes come here at once: the last one to
+ * look at the conditions must be the last one to act.
+ *
+ * Context: process.
  */
 void ehea_port_update_carrier(struct ehea_port *port)
 {
-	bool up = test_bit(EHEA_PORT_LINK_UP, &port->flags) &&
-		  !READ_ONCE(port->adapter->no_mr) &&
-		  test_bit(EHEA_PORT_READY, &port->flags);
-
-	if (test_bit(EHEA_PORT_PROP_CARRIER, &port->flags) &&
-	    !test_bit(EHEA_PORT_EXT_UP, &port->flags))
-		up = false;
-	if (up)
+	spin_lock(&port->carrier_lock);
+	if (ehea_port_has_carrier(port))
 		netif_carrier_on(port->netdev);
 	else
 		netif_carrier_off(port->netdev);
+	spin_unlock(&port->carrier_lock);
 }
 
 /**
@@ -55,7 +63,7 @@ void ehea_port_update_carrier(struct ehea_port *port)
  * @link: the logical port is up
  * @ext: the external (physical) port is up
  *
- * Context: any.
+ * Context: process.
  */
 void ehea_port_set_link(struct ehea_port *port, bool link, bool ext)
 {
@@ -137,6 +145,45 @@ static void ehea_port_silence(struct ehea_port *port, struct ehea_channels *set)
 		ehea_tx_set_quiet(set->ch[i], true);
 	synchronize_net();
 	netif_tx_disable(port->netdev);
+}
+
+static bool ehea_channel_is_drained(const struct ehea_channel *ch,
+				    const struct ehea_view *mark)
+{
+	/* From such a queue nothing is to be expected. */
+	if (READ_ONCE(ch->failed) || ch->timed_out)
+		return true;
+	return ehea_tx_turned(ch, mark) && !ehea_rx_pending(ch);
+}
+
+static bool ehea_port_is_drained(struct ehea_channels *set,
+				 const struct ehea_view *marks)
+{
+	unsigned int i;
+
+	for (i = 0; i < set->count; i++)
+		if (!ehea_channel_is_drained(set->ch[i], &marks[i]))
+			return false;
+	return true;
+}
+
+/* Let queues that get nothing new any more finish, and count, what they have. */
+static void ehea_port_drain(struct ehea_channels *set)
+{
+	unsigned long end = jiffies + msecs_to_jiffies(EHEA_DRAIN_MS);
+	struct ehea_view *marks;
+	unsigned int i;
+
+	marks = kcalloc(set->count, sizeof(*marks), GFP_KERNEL);
+	if (!marks)
+		return;
+	for (i = 0; i < set->count; i++) {
+		ehea_tx_finish(set->ch[i]);
+		ehea_tx_mark(set->ch[i], &marks[i]);
+	}
+	while (!ehea_port_is_drained(set, marks) && time_before(jiffies, end))
+		usleep_range(50, 100);
+	kfree(marks);
 }
 
 static int ehea_port_publish(struct ehea_port *port, struct ehea_channels *set)
@@ -243,11 +290,12 @@ static void ehea_port_down(struct ehea_port *port)
 	if (!set)
 		return;
 	cancel_delayed_work_sync(&port->kick_work);
-	ehea_stats_stop(port);
 	clear_bit(EHEA_PORT_READY, &port->flags);
-	netif_carrier_off(port->netdev);
+	ehea_port_update_carrier(port);
 	ehea_port_silence(port, set);
 	ehea_filter_close(port);
+	ehea_port_drain(set);
+	ehea_stats_stop(port);
 	ehea_port_map_queues(port, set, false);
 	ehea_port_unpublish(port);
 	ehea_channels_stop(set);
@@ -334,35 +382,6 @@ void ehea_port_schedule_reset(struct ehea_port *port, const char *why)
 			       READ_ONCE(port->reset_delay)))
 		netif_warn(port, timer, port->netdev,
 			   "port will be reset: %s\n", why);
-}
-
-static bool ehea_port_is_drained(struct ehea_channels *set,
-				 const struct ehea_view *marks)
-{
-	unsigned int i;
-
-	for (i = 0; i < set->count; i++)
-		if (!ehea_tx_turned(set->ch[i], &marks[i]) ||
-		    ehea_rx_pending(set->ch[i]))
-			return false;
-	return true;
-}
-
-/* Let queues that get nothing new any more finish what they have. */
-static void ehea_port_drain(struct ehea_channels *set)
-{
-	unsigned long end = jiffies + msecs_to_jiffies(EHEA_DRAIN_MS);
-	struct ehea_view *marks;
-	unsigned int i;
-
-	marks = kcalloc(set->count, sizeof(*marks), GFP_KERNEL);
-	if (!marks)
-		return;
-	for (i = 0; i < set->count; i++)
-		ehea_tx_mark(set->ch[i], &marks[i]);
-	while (!ehea_port_is_drained(set, marks) && time_before(jiffies, end))
-		usleep_range(50, 100);
-	kfree(marks);
 }
 
 /* Point firmware at the QPs of the published set. */
@@ -690,6 +709,7 @@ static void ehea_port_init(struct ehea_port *port,
 	port->tx_frames = EHEA_TX_FRAMES_MAX;
 	port->msg_enable = EHEA_MSG_DEFAULT;
 	port->last_reset = jiffies - EHEA_RESET_CALM;
+	spin_lock_init(&port->carrier_lock);
 	INIT_LIST_HEAD(&port->mc_list);
 	INIT_WORK(&port->rx_mode_work, ehea_rx_mode_work);
 	INIT_DELAYED_WORK(&port->reset_work, ehea_reset_work);

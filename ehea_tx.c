@@ -536,26 +536,44 @@ netdev_features_t ehea_features_check(struct sk_buff *skb,
  * WQEs that hold nothing may lie unsignalled for a while, but not for ever:
  * have them completed by a WQE that sends nothing.
  */
-static void ehea_tx_flush(struct ehea_channel *ch)
+static void ehea_tx_purge(struct ehea_channel *ch)
 {
 	struct ehea_tx *tx = &ch->tx;
 	struct ehea_swqe *wqe;
 
+	/* Two, so that the queue is never full without having stopped. */
+	if (tx->head == tx->closed || tx->head != tx->rung ||
+	    ehea_tx_room(tx) < 2)
+		return;
+	wqe = &tx->wqe[tx->head & tx->mask];
+	memset(wqe, 0, offsetof(struct ehea_swqe, sge));
+	wqe->ctrl = cpu_to_be16(EHEA_SWQE_PURGE);
+	tx->limit = READ_ONCE(tx->tail) + tx->entries;
+	WRITE_ONCE(tx->head, tx->head + 1);
+	tx->open->extra--;
+	ehea_tx_signal(tx);
+	ehea_tx_ring(ch);
+}
+
+static void ehea_tx_flush(struct ehea_channel *ch)
+{
 	if (!__netif_tx_trylock(ch->txq))
 		return;
-	/* Two, so that the queue is never full without having stopped. */
-	if (tx->head != tx->closed && tx->head == tx->rung &&
-	    ehea_tx_room(tx) >= 2) {
-		wqe = &tx->wqe[tx->head & tx->mask];
-		memset(wqe, 0, offsetof(struct ehea_swqe, sge));
-		wqe->ctrl = cpu_to_be16(EHEA_SWQE_PURGE);
-		tx->limit = READ_ONCE(tx->tail) + tx->entries;
-		WRITE_ONCE(tx->head, tx->head + 1);
-		tx->open->extra--;
-		ehea_tx_signal(tx);
-		ehea_tx_ring(ch);
-	}
+	ehea_tx_purge(ch);
 	__netif_tx_unlock(ch->txq);
+}
+
+/**
+ * ehea_tx_finish - have all WQEs report their completion that were posted
+ * @ch: channel; the stack's queue is stopped
+ *
+ * Context: process or softirq.
+ */
+void ehea_tx_finish(struct ehea_channel *ch)
+{
+	__netif_tx_lock_bh(ch->txq);
+	ehea_tx_purge(ch);
+	__netif_tx_unlock_bh(ch->txq);
 }
 
 /* The timer was started when the first of them was posted. */

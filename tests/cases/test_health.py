@@ -108,13 +108,22 @@ def test_malfunctions_are_reported_with_the_port_and_mended(lab):
 @pytest.mark.on("power9", "power9-debug")
 def test_diagnosis_and_recovery_can_be_asked_for(lab):
     guest = lab.boot(adapters(ports=2))
+    guest.allow.append("QP error")
     names = scene.ready(guest, 2)
     handle = _devlink(guest)
     now = guest.sh(f"devlink health diagnose {handle} reporter qp")
     assert len(re.findall(r"state: 5\b", now)) == guest.hea.resources()["qp"]
+    # devlink recovers what is in error only, and stays so until it is told
+    guest.sh(f"devlink health set {handle} reporter qp auto_recover false")
+    scene.qp_error(guest)
+    guest.poll(lambda: _errors(guest, handle, "qp") == (1, "error"),
+               "an error")
+    guest.poll(lambda: [_resets(guest, n) for n in names] == [1, 0],
+               "a reset by the driver")
     guest.sh(f"devlink health recover {handle} reporter qp")
-    guest.poll(lambda: [_resets(guest, n) for n in names] == [1, 1],
+    guest.poll(lambda: [_resets(guest, n) for n in names] == [2, 1],
                "resets of both ports")
+    assert _errors(guest, handle, "qp") == (1, "healthy")
     for port, name in enumerate(names):
         scene.carrier(guest, name)
         scene.both_ways(guest, port)

@@ -35,6 +35,7 @@ def test_driver_works_again_after_a_reset_by_the_machine(lab):
         guest.qmp.command("system_reset")
         guest.wait_boot(boots)
         assert not guest.hea.live()
+        guest.install_module()
     scene.ready(guest)
     scene.both_ways(guest)
 

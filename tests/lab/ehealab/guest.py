@@ -586,11 +586,12 @@ class Guest:
         return self.heas[0]
 
     def netdev(self, port=0, adapter=0, ns=None):
-        """Name of a port's network device."""
+        """Name of a port's network device; those on top of it may have the
+        same address, but no device of the bus below them."""
         want = self.spec.adapters[adapter].ports[port].mac
-        found = self.sh(self._in(ns, "grep -lix "
-                                 f"{want} /sys/class/net/*/address; true"))
-        names = [f.split("/")[4] for f in found.split()]
+        names = self.sh(self._in(
+            ns, "cd /sys/class/net && for n in *; do [ -e $n/device ] && "
+            f"grep -qix {want} $n/address && echo $n; done; true")).split()
         if len(names) != 1:
             raise CaseError(f"devices with {want}: {names}")
         return names[0]
