@@ -548,13 +548,11 @@ static void hea_destroy_all(SpaprHea *s)
     }
 }
 
-static void hea_reset(void *opaque)
+/* As firmware does when the partition ends */
+void hea_forget(SpaprHea *s)
 {
-    SpaprHea *s = opaque;
     unsigned i;
 
-    memcpy(s->leaked, s->live, sizeof(s->leaked));
-    s->resets++;
     hea_delay_cancel_all(s);
     hea_destroy_all(s);
     s->replay.valid = false;
@@ -562,6 +560,15 @@ static void hea_reset(void *opaque)
         hea_port_reset(&s->port[i]);
         qemu_purge_queued_packets(qemu_get_queue(s->port[i].nic));
     }
+}
+
+static void hea_reset(void *opaque)
+{
+    SpaprHea *s = opaque;
+
+    memcpy(s->leaked, s->live, sizeof(s->leaked));
+    s->resets++;
+    hea_forget(s);
 }
 
 /* Ports are those up to the last one with a netdev or a MAC, one at least */

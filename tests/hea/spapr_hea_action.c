@@ -242,6 +242,13 @@ static bool hea_act_release(HeaAction *a, Error **errp)
     return true;
 }
 
+/* Take back all that the guest has allocated */
+static bool hea_act_forget(HeaAction *a, Error **errp)
+{
+    hea_forget(a->hea);
+    return true;
+}
+
 static const struct {
     const char *name;
     bool (*fn)(HeaAction *a, Error **errp);
@@ -251,7 +258,7 @@ static const struct {
     { "phy", hea_act_phy }, { "logical", hea_act_logical },
     { "speed", hea_act_speed }, { "flap", hea_act_flap },
     { "irq", hea_act_irq }, { "hold", hea_act_hold },
-    { "release", hea_act_release },
+    { "release", hea_act_release }, { "forget", hea_act_forget },
 };
 
 static bool hea_action_port(HeaAction *a, uint64_t number, Error **errp)

@@ -22,7 +22,7 @@ typedef struct HeaRcItem {
 typedef struct HeaCorrupt {
     bool out;                   /* an output register, else bytes */
     unsigned offset, size;
-    char how;                   /* ':' set, '^' xor, '|' or, '+' add */
+    char how;                   /* ':' set, '^' xor, '|' or, '+' add, '?' any */
     uint64_t val;
 } HeaCorrupt;
 
@@ -200,7 +200,10 @@ static bool hea_parse_field(const char *name, HeaCorrupt *c, Error **errp)
     return false;
 }
 
-/* "field:value"; a value after ^, | or + changes instead of replacing */
+/*
+ * "field:value"; a value after ^, | or + changes instead of replacing, and "?"
+ * is a random one
+ */
 static bool hea_parse_corrupt(HeaFault *f, const char *text, Error **errp)
 {
     g_auto(GStrv) items = g_strsplit(text, ",", -1);
@@ -217,6 +220,10 @@ static bool hea_parse_corrupt(HeaFault *f, const char *text, Error **errp)
         *val++ = 0;
         if (*val && strchr("^|+", *val)) {
             c.how = *val++;
+        }
+        if (!strcmp(val, "?")) {
+            c.how = '?';
+            val = (char *)"0";
         }
         if (!hea_parse_field(items[i], &c, errp) ||
             !hea_parse_number(val, &c.val, errp)) {
@@ -489,9 +496,12 @@ HeaFault *hea_fault_match(SpaprHea *s, const HeaEvent *ev)
 
 /* Effects */
 
-static uint64_t hea_corrupt_value(const HeaCorrupt *c, uint64_t old)
+static uint64_t hea_corrupt_value(const HeaFault *f, const HeaCorrupt *c,
+                                  uint64_t old)
 {
     switch (c->how) {
+    case '?':
+        return (uint64_t)g_rand_int(f->rand) << 32 | g_rand_int(f->rand);
     case '^':
         return old ^ c->val;
     case '|':
@@ -512,8 +522,8 @@ static void hea_corrupt_bytes(const HeaFault *f, uint8_t *data, size_t len)
 
         if (!c->out && c->size <= len && c->offset <= len - c->size) {
             stn_be_p(data + c->offset, c->size,
-                     hea_corrupt_value(c, ldn_be_p(data + c->offset,
-                                                   c->size)));
+                     hea_corrupt_value(f, c, ldn_be_p(data + c->offset,
+                                                      c->size)));
         }
     }
 }
@@ -526,7 +536,7 @@ static void hea_corrupt_outs(const HeaFault *f, uint64_t *args)
         const HeaCorrupt *c = &g_array_index(f->corrupts, HeaCorrupt, i);
 
         if (c->out) {
-            args[c->offset] = hea_corrupt_value(c, args[c->offset]);
+            args[c->offset] = hea_corrupt_value(f, c, args[c->offset]);
         }
     }
 }

@@ -279,6 +279,7 @@ struct SpaprHea {
 };
 
 /* spapr_hea.c */
+void hea_forget(SpaprHea *s);
 extern const char *const hea_type_names[HEA_TYPE_SMR + 1];
 SpaprHea *hea_by_handle(uint64_t handle);
 int64_t hea_unknown_adapter(uint64_t handle);
