@@ -399,6 +399,7 @@ enum ehea_port_flag {
  * @jumbo: firmware lets frames be larger than 1518 bytes
  * @promisc: the unicast default QP is set; RTNL
  * @allmulti: the all-multicast filter is set; RTNL
+ * @allmulti_lost: its removal timed out: registered or not; RTNL
  * @mc_list: multicast addresses that firmware passes to us; RTNL
  * @bc_mac: MAC that the broadcast filters were registered with; RTNL
  * @bc_registered: they are; RTNL
@@ -435,6 +436,7 @@ struct ehea_port {
 	bool jumbo;
 	bool promisc;
 	bool allmulti;
+	bool allmulti_lost;
 	struct list_head mc_list;
 	u8 bc_mac[ETH_ALEN];
 	bool bc_registered;
@@ -640,6 +642,7 @@ struct ehea_mc_snapshot {
 /* ehea_filter.c */
 int ehea_filter_open(struct ehea_port *port);
 void ehea_filter_close(struct ehea_port *port);
+void ehea_filter_exit(struct ehea_port *port);
 struct ehea_mc_snapshot *ehea_filter_snapshot(struct ehea_port *port,
 					      struct netdev_hw_addr_list *mc);
 int ehea_filter_sync(struct ehea_port *port,

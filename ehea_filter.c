@@ -22,33 +22,47 @@ static int ehea_bcmc_del_one(struct ehea_port *port, u8 kind, const u8 *mac)
 	return err;
 }
 
+/* What a removal that timed out has left is as good as new. */
+static int ehea_bcmc_add_one(struct ehea_port *port, u8 kind, const u8 *mac)
+{
+	int err;
+
+	err = ehea_phyp_reg_bcmc(&port->adapter->hea, port->id, kind, mac, 0);
+	return err == -EEXIST ? 0 : err;
+}
+
 /*
  * Every address is registered twice, untagged and with any VLAN; the
  * adapter's VLAN filter is a matter of its own.
  */
 static int ehea_bcmc_add(struct ehea_port *port, u8 kind, const u8 *mac)
 {
-	struct ehea_hea *hea = &port->adapter->hea;
 	int err;
 
-	err = ehea_phyp_reg_bcmc(hea, port->id, kind | EHEA_BCMC_UNTAGGED, mac,
-				 0);
+	err = ehea_bcmc_add_one(port, kind | EHEA_BCMC_UNTAGGED, mac);
 	if (err)
 		return err;
-	err = ehea_phyp_reg_bcmc(hea, port->id, kind | EHEA_BCMC_ANY_VLAN, mac,
-				 0);
+	err = ehea_bcmc_add_one(port, kind | EHEA_BCMC_ANY_VLAN, mac);
 	if (err)
 		ehea_bcmc_del_one(port, kind | EHEA_BCMC_UNTAGGED, mac);
 	return err;
 }
 
+/* Return: 0, or an error; after -ETIMEDOUT it is worth another try. */
 static int ehea_bcmc_del(struct ehea_port *port, u8 kind, const u8 *mac)
 {
 	int err, err2;
 
 	err = ehea_bcmc_del_one(port, kind | EHEA_BCMC_UNTAGGED, mac);
 	err2 = ehea_bcmc_del_one(port, kind | EHEA_BCMC_ANY_VLAN, mac);
-	return err ?: err2;
+	return err2 == -ETIMEDOUT ? err2 : err ?: err2;
+}
+
+static void ehea_filter_del_broadcast(struct ehea_port *port)
+{
+	if (port->bc_registered)
+		port->bc_registered =
+			ehea_bcmc_del(port, 0, port->bc_mac) == -ETIMEDOUT;
 }
 
 /* Broadcast is registered with the port's own MAC. */
@@ -56,19 +70,14 @@ static int ehea_filter_add_broadcast(struct ehea_port *port, const u8 *mac)
 {
 	int err;
 
+	if (!ether_addr_equal(port->bc_mac, mac))
+		ehea_filter_del_broadcast(port);
 	err = ehea_bcmc_add(port, 0, mac);
 	if (err)
 		return err;
 	ether_addr_copy(port->bc_mac, mac);
 	port->bc_registered = true;
 	return 0;
-}
-
-static void ehea_filter_del_broadcast(struct ehea_port *port)
-{
-	if (port->bc_registered)
-		ehea_bcmc_del(port, 0, port->bc_mac);
-	port->bc_registered = false;
 }
 
 /**
@@ -105,7 +114,7 @@ static int ehea_filter_set_allmulti(struct ehea_port *port, bool on)
 	u8 kind = EHEA_BCMC_ALL | EHEA_BCMC_MULTICAST;
 	int err;
 
-	if (port->allmulti == on)
+	if (port->allmulti == on && !port->allmulti_lost)
 		return 0;
 	err = on ? ehea_bcmc_add(port, kind, any) :
 		   ehea_bcmc_del(port, kind, any);
@@ -116,6 +125,7 @@ static int ehea_filter_set_allmulti(struct ehea_port *port, bool on)
 		return err;
 	}
 	port->allmulti = on;
+	port->allmulti_lost = false;
 	return 0;
 }
 
@@ -124,6 +134,7 @@ struct ehea_mc_addr {
 	struct list_head node;
 	u8 addr[ETH_ALEN];
 	bool keep;
+	bool lost;	/* its removal timed out: registered or not */
 };
 
 static struct ehea_mc_addr *ehea_filter_find_mc(struct ehea_port *port,
@@ -139,10 +150,16 @@ static struct ehea_mc_addr *ehea_filter_find_mc(struct ehea_port *port,
 
 static int ehea_filter_add_mc(struct ehea_port *port, const u8 *addr)
 {
-	struct ehea_mc_addr *mc;
+	struct ehea_mc_addr *mc = ehea_filter_find_mc(port, addr);
 	int err;
 
-	mc = kmalloc(sizeof(*mc), GFP_KERNEL);
+	if (mc) {
+		err = mc->lost ? ehea_bcmc_add(port, EHEA_BCMC_MULTICAST, addr)
+			       : 0;
+		mc->lost = err;
+		return err;
+	}
+	mc = kzalloc(sizeof(*mc), GFP_KERNEL);
 	if (!mc)
 		return -ENOMEM;
 	err = ehea_bcmc_add(port, EHEA_BCMC_MULTICAST, addr);
@@ -164,7 +181,10 @@ static void ehea_filter_drop_mc(struct ehea_port *port, bool all)
 	list_for_each_entry_safe(mc, next, &port->mc_list, node) {
 		if (mc->keep && !all)
 			continue;
-		ehea_bcmc_del(port, EHEA_BCMC_MULTICAST, mc->addr);
+		mc->lost = ehea_bcmc_del(port, EHEA_BCMC_MULTICAST,
+					 mc->addr) == -ETIMEDOUT;
+		if (mc->lost)
+			continue;
 		list_del_rcu(&mc->node);
 		kfree(mc);
 	}
@@ -188,8 +208,6 @@ static int ehea_filter_sync_mc(struct ehea_port *port,
 	ehea_filter_drop_mc(port, false);
 
 	for (i = 0; i < snap->count; i++) {
-		if (ehea_filter_find_mc(port, snap->addr[i]))
-			continue;
 		err = ehea_filter_add_mc(port, snap->addr[i]);
 		if (err)
 			return err;
@@ -348,18 +366,40 @@ static void ehea_filter_stop(struct ehea_port *port)
  * ehea_filter_close - deregister everything
  * @port: port that is being closed
  *
+ * What firmware is too busy for is tried again: when the port is open again,
+ * or goes.
+ *
  * Context: process, sleeps; RTNL.
  */
 void ehea_filter_close(struct ehea_port *port)
 {
 	ehea_filter_drop_mc(port, true);
 	ehea_filter_stop(port);
-	ehea_filter_set_allmulti(port, false);
+	port->allmulti_lost = ehea_filter_set_allmulti(port, false);
 	ehea_filter_set_promisc(port, false);
 	ehea_filter_del_broadcast(port);
 	port->allmulti = false;
 	port->promisc = false;
 	port->rx_control = 0;
+}
+
+/**
+ * ehea_filter_exit - forget about filters
+ * @port: port that goes, closed
+ *
+ * Context: process, sleeps; nobody else uses the port.
+ */
+void ehea_filter_exit(struct ehea_port *port)
+{
+	struct ehea_mc_addr *mc, *next;
+
+	ehea_filter_drop_mc(port, true);
+	ehea_filter_set_allmulti(port, false);
+	ehea_filter_del_broadcast(port);
+	list_for_each_entry_safe(mc, next, &port->mc_list, node) {
+		list_del_rcu(&mc->node);
+		kfree(mc);
+	}
 }
 
 /**
@@ -373,13 +413,15 @@ void ehea_filter_close(struct ehea_port *port)
 int ehea_filter_set_mac(struct ehea_port *port, const u8 *mac)
 {
 	struct ehea_hea *hea = &port->adapter->hea;
-	bool open = port->bc_registered;
 	u8 old[ETH_ALEN];
 	int err;
 
 	ether_addr_copy(old, port->netdev->dev_addr);
 	err = ehea_phyp_set_port_mac(hea, port->id, mac);
-	if (err || !open)
+	/* Firmware that fails may have taken it none the less. */
+	if (err && err != -EPERM)
+		ehea_phyp_set_port_mac(hea, port->id, old);
+	if (err || !rtnl_dereference(port->channels))
 		return err;
 
 	ehea_filter_del_broadcast(port);

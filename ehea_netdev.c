@@ -777,5 +777,6 @@ void ehea_port_destroy(struct ehea_port *port)
 	unregister_netdev(port->netdev);
 	cancel_work_sync(&port->rx_mode_work);
 	cancel_delayed_work_sync(&port->reset_work);
+	ehea_filter_exit(port);
 	free_netdev(port->netdev);
 }
