@@ -48,7 +48,11 @@ demo:
 
 check:
 	$(LAB) check $(if $(K),-k '$(K)') $(if $(CPU),--cpu $(CPU)) \
-		$(if $(KERNEL),--kernel $(KERNEL))
+		$(if $(KERNEL),--kernel $(KERNEL)) \
+		$(if $(FAULTS),--faults) $(if $(SEED),--seed $(SEED))
+
+coverage:
+	$(LAB) coverage $(if $(K),-k '$(K)')
 
 shell:
 	$(LAB) shell
@@ -77,7 +81,9 @@ help:
 	@echo 'needs in ~/.cache/ehea-lab at the first run):'
 	@echo '  make demo      load the driver, pass traffic, add and remove memory'
 	@echo '  make check     all cases; K=PATTERN, CPU=power7|power8|power9,'
-	@echo '                 KERNEL=plain|debug choose some'
+	@echo '                 KERNEL=plain|debug choose some; FAULTS=1: faults'
+	@echo '                 in full, an hour more; SEED=N: of what is random'
+	@echo '  make coverage  which lines of the driver the cases run; K=PATTERN'
 	@echo '  make shell     a guest with the driver at hand'
 	@echo '  make bench     measurements of speed; MEMORY=1: of memory hotplug'
 	@echo '  make lint      static checks'
@@ -88,7 +94,7 @@ help:
 	@echo '  make patches TREE=DIR   the same as patches in out/patches;'
 	@echo '                          CHECK=1: compile after each, checkpatch'
 
-.PHONY: modules install clean demo check shell bench lint docs intree \
+.PHONY: modules install clean demo check coverage shell bench lint docs intree \
 	patches help
 .DEFAULT_GOAL := modules
 

@@ -11,9 +11,11 @@ The mark lists CPU and kernel pairs; without it the case runs on power9 with
 the plain kernel. "serial" marks cases whose timing another guest would spoil.
 """
 
+import collections
 import contextlib
 import fcntl
 import os
+import random
 import re
 import sys
 import tempfile
@@ -29,6 +31,7 @@ sys.dont_write_bytecode = True
 # pylint: disable=wrong-import-position
 from ehealab import verdict                         # noqa: E402
 from ehealab.guest import Guest, Spec               # noqa: E402
+from ehealab.kernel import VARIANTS as KERNELS      # noqa: E402
 
 OUT = HERE.parents[1] / "out" / "check"
 RUN_DIR = "EHEA_LAB_RUN"
@@ -39,10 +42,14 @@ def pytest_addoption(parser):
     group = parser.getgroup("lab")
     group.addoption("--cpu", choices=("power7", "power8", "power9"),
                     help="run every case on this CPU only")
-    group.addoption("--kernel", choices=("plain", "debug", "7.2"),
+    group.addoption("--kernel", choices=KERNELS,
                     help="run every case with this kernel only")
     group.addoption("--pending", action="store_true",
                     help="run the cases of pending.txt, too")
+    group.addoption("--faults", action="store_true",
+                    help="the long forms of the cases that inject faults")
+    group.addoption("--seed", type=int, default=1,
+                    help="of all that is random in them (default 1)")
     group.addoption("--keep-logs", action="store_true",
                     help="keep the logs of cases that passed, too")
 
@@ -123,13 +130,27 @@ class Results:
 
     def __init__(self):
         self.passed, self.failed = set(), set()
+        self.tallies = collections.Counter()
+        self.tallied = set()
 
     def add(self, report):
         """Count one phase of one case."""
+        if report.when == "teardown":
+            for name, count in report.user_properties:
+                self.tallies[name] += count
+                self.tallied.add(report.nodeid)
         if report.failed:
             self.failed.add(report.nodeid)
         elif report.when == "call" and report.passed:
             self.passed.add(report.nodeid)
+
+    def summary(self, seed):
+        """What was injected, and how many of those cases failed."""
+        if self.tallied:
+            yield f"faults, seed {seed}: " + ", ".join(
+                f"{count} {name}" for name, count in
+                sorted(self.tallies.items())) + \
+                f"; {len(self.tallied & self.failed)} failures"
 
     def line(self):
         """The last line of a run."""
@@ -157,7 +178,8 @@ def pytest_unconfigure(config):
     if not hasattr(config, "workerinput") and \
        not config.option.collectonly:
         sys.stdout.flush()
-        print(RESULTS.line(), flush=True)
+        print(*RESULTS.summary(config.getoption("--seed")), RESULTS.line(),
+              sep="\n", flush=True)
 
 
 # Taking turns
@@ -179,9 +201,24 @@ def _turn(serial):
 class Lab:
     """Boots the guests of one case, and judges them at its end."""
 
-    def __init__(self, cpu, kernel, name):
-        self.cpu, self.kernel, self.name = cpu, kernel, name
+    def __init__(self, cpu, kernel, item):
+        self.cpu, self.kernel = cpu, kernel
+        self.name = _case_name(item.nodeid)
         self.guests = []
+        self.long = item.config.getoption("--faults")
+        self.seed = item.config.getoption("--seed")
+        self._tally = item.user_properties
+        self._case = item.originalname
+
+    def random(self):
+        """A source of random numbers, and a line that tells its seed."""
+        print(f"make check K={self._case} SEED={self.seed}"
+              + " FAULTS=1" * self.long)
+        return random.Random(self.seed)
+
+    def tally(self, name, count=1):
+        """Count what was injected, for the summary of the run."""
+        self._tally.append((name, count))
 
     def boot(self, adapters=None, **fields):
         """Boot a guest; fields are those of Spec."""
@@ -218,7 +255,7 @@ def _case_name(nodeid):
 def lab(request, platform):
     """The lab of one case."""
     item = request.node
-    case = Lab(*platform, _case_name(item.nodeid))
+    case = Lab(*platform, item)
     with _turn(item.get_closest_marker("serial") is not None):
         began = time.monotonic()
         yield case

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 
 from . import build
 from .cache import CHECKOUT
+from .kernel import VARIANTS
 from .run import LabError
 
 CASES = CHECKOUT / "tests" / "cases"
@@ -29,8 +30,9 @@ def _kernels(options):
     """The kernels that the selected cases boot, by their names."""
     listing = _pytest([*options, "--collect-only", "-q"], capture=True)
     found = set()
+    others = "|".join(map(re.escape, VARIANTS))
     for line in listing.splitlines():
-        pair = re.search(r"\[(?:.*-)?power\d(-debug|-7\.2)?\b", line)
+        pair = re.search(rf"\[(?:.*-)?power\d(-(?:{others}))?\b", line)
         if pair:
             found.add((pair.group(1) or "-plain").lstrip("-"))
     return sorted(found)

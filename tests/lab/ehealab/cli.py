@@ -6,10 +6,11 @@ import json
 import os
 import sys
 
-from . import build, cache, check, demo, shell
+from . import build, cache, check, coverage, demo, shell
 from .apt import require
 from .errors import CaseError
 from .guest import CPUS
+from .kernel import VARIANTS as KERNELS
 from .qmp import QmpError
 from .run import LabError
 
@@ -37,7 +38,16 @@ def cmd_demo(opts):
 def cmd_check(opts):
     """Run the cases."""
     require("python3-pytest", "python3-pytest-xdist")
-    return check.main(opts.pattern, opts.cpu, opts.kernel, opts.jobs)
+    extra = ["--seed", str(opts.seed)] + ["--faults"] * opts.faults
+    return check.main(opts.pattern, opts.cpu, opts.kernel, opts.jobs, extra)
+
+
+def cmd_coverage(opts):
+    """Say which lines of the driver the cases run."""
+    require("python3-pytest", "python3-pytest-xdist")
+    if opts.report:
+        return coverage.report()
+    return coverage.main(opts.pattern, opts.jobs)
 
 
 def cmd_bench(opts):
@@ -92,8 +102,7 @@ def parser():
 
     def machine(sub, cpu, kernel):
         sub.add_argument("--cpu", choices=CPUS, default=cpu)
-        sub.add_argument("--kernel", choices=("plain", "debug", "7.2"),
-                         default=kernel)
+        sub.add_argument("--kernel", choices=KERNELS, default=kernel)
 
     add("build", cmd_build).add_argument("artifact", nargs="*")
     add("list", cmd_list)
@@ -102,7 +111,17 @@ def parser():
     sub.add_argument("-k", dest="pattern", metavar="PATTERN")
     sub.add_argument("-j", dest="jobs", type=int, default=2,
                      help="guests at a time (default 2)")
+    sub.add_argument("--faults", action="store_true",
+                     help="the long forms of the cases that inject faults")
+    sub.add_argument("--seed", type=int, default=1,
+                     help="of all that is random in them (default 1)")
     machine(sub, None, None)
+    sub = add("coverage", cmd_coverage)
+    sub.add_argument("-k", dest="pattern", metavar="PATTERN")
+    sub.add_argument("-j", dest="jobs", type=int, default=2,
+                     help="guests at a time (default 2)")
+    sub.add_argument("--report", action="store_true",
+                     help="run nothing, report on the last run again")
     sub = add("bench", cmd_bench)
     sub.add_argument("--memory", action="store_true",
                      help="memory hotplug instead of speed")

@@ -15,6 +15,7 @@ class Hea:
         self._qmp = qmp
         self._path = f"/machine/peripheral/{ident}"
         self.expect_fired = True
+        self.tolerated = set()          # kinds of violations
         self.patience = 1.0
 
     def get(self, prop):

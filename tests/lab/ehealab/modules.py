@@ -58,7 +58,7 @@ def recipe(variant):
         job.run("compiling", ["make", "-C", kdir.resolve(), f"M={tree}",
                               f"-j{jobs()}", *kernel.CROSS, "CONFIG_EHEA=m",
                               "CONFIG_EHEA_KUNIT_TEST=m", *gcov, "modules"])
-        for path in sorted(tree.rglob("*.ko")):
+        for path in sorted([*tree.rglob("*.ko"), *tree.rglob("*.gcno")]):
             shutil.copy(path, out)
 
     return cache.Recipe(f"module-{variant}", build, base, inputs,

@@ -8,6 +8,7 @@ import socket
 import threading
 from collections import Counter
 
+from . import frames
 from .errors import CaseError
 from .guest import LMB
 from .peer import Traffic, udp_flow
@@ -142,6 +143,14 @@ def routed_traffic(guest, rate=2000, size=200, window=128):
         flow.window = window
     with Traffic(*flows) as traffic:
         yield traffic
+
+
+def blind_frames(guest, port, count, size=400):
+    """Frames to a port, whether or not it is there to take them."""
+    peer = guest.peer(port)
+    frame = frames.udp_frame(port_mac(guest, port), peer.mac, guest_ip(port),
+                             host_ip(port), 9, 9, bytes(size))
+    peer.send_many([frame] * count)
 
 
 def lost(traffic, stretch=None):
