@@ -4,13 +4,18 @@
 Loss is judged from outside: the host sends numbered frames through the guest,
 in at one port and out at the other, both ways."""
 
+import re
+
 import pytest
 
 from ehealab import scene
 from ehealab.errors import CaseError
-from ehealab.guest import adapters
+from ehealab.guest import LMB, adapters
 
 MOVABLE = "memhp_default_state=online_movable"
+DRIVER = "/sys/bus/ibmebus/drivers/ehea"
+DEBUGFS = "/sys/kernel/debug/ehea"
+PAGE_16G = 16 << 30
 INJECT = "/sys/kernel/debug/notifier-error-inject/memory/actions"
 both = pytest.mark.on("power7", "power9")
 RATES = {"plain": 1000, "debug": 500}      # frames per second, each way
@@ -283,6 +288,21 @@ def test_memory_changed_before_the_first_port_opens_is_covered(lab):
     scene.both_ways(guest)
 
 
+def test_memory_changed_before_an_adapter_is_probed_is_covered(lab):
+    guest = _boot(lab, ports=1)
+    device = guest.sh(f"cd {DRIVER} && ls -d lhea@* *.lhea 2>/dev/null; true")
+    dimm = guest.mem_add(1)
+    guest.write(f"{DRIVER}/unbind", device)
+    guest.mem_del(dimm)
+    dimm = guest.mem_add(2)
+    guest.write(f"{DRIVER}/bind", device)
+    scene.up(guest)
+    scene.settled(guest)
+    scene.both_ways(guest)
+    guest.mem_del(dimm)
+    scene.both_ways(guest)
+
+
 def test_memory_changed_while_ports_are_closed_is_covered(lab):
     guest = _boot(lab, ports=1)
     name = scene.up(guest)
@@ -322,13 +342,70 @@ def test_two_adapters_follow_a_change_with_one_registration_each(lab):
 
 
 def test_memmap_on_memory_blocks_come_and_go(lab):
+    """Where a block's struct pages lie in itself, the range that is announced
+    begins late, but its first section counts as well."""
     guest = _boot(lab, ports=1,
-                  append=MOVABLE + " memory_hotplug.memmap_on_memory=1")
+                  append=MOVABLE + " memory_hotplug.memmap_on_memory=force")
     scene.up(guest)
     dimm = guest.mem_add(2)
+    scene.settled(guest)
     scene.both_ways(guest)
     guest.mem_del(dimm)
+    scene.settled(guest)
     scene.both_ways(guest)
+
+
+def test_huge_pages_of_the_hypervisor_stay_out_of_the_region(lab):
+    """The device tree says that a page of 16 GiB lies at 16 GiB."""
+    guest = _boot(lab, ports=1, maxmem=36864)
+    name = scene.up(guest)
+    address = r"\000\000\000\004\000\000\000\000"
+    guest.sh("printf 'add_node /memory@400000000 name 7 memory\\000 "
+             "device_type 7 memory\\000 "
+             f"reg 16 {address}{address} ibm,expected#pages 4 "
+             "\\000\\000\\000\\000' > /proc/powerpc/ofdt")
+    before = _registrations(guest)
+    huge = guest.mem_plug(1, addr=PAGE_16G)
+    guest.poll(lambda: guest.online(guest.dimm_blocks(huge)), "the huge page")
+    dimm = guest.mem_add(1)
+    guest.poll(lambda: _registrations(guest) > before, "a new region")
+    assert scene.driver_stats(guest, name)["mr_size_mib"] == 1024 + LMB
+    assert f"{PAGE_16G:#x}" not in guest.sh(f"cat {DEBUGFS}/*/memory")
+    guest.mem_del(huge)
+    guest.mem_del(dimm)
+    scene.both_ways(guest)
+
+
+def _send_and_count(guest, path):
+    """Send a file from one namespace to the other; frames copied so far."""
+    guest.ns("a", f"tcpfile send {path} {scene.ns_ip('b')} 5002 0")
+    name = guest.netdev(0, ns="a")
+    out = guest.ns("a", f"ethtool -S {name}")
+    return sum(map(int, re.findall(r"tx\d+_mr_miss: (\d+)", out)))
+
+
+@both
+def test_frames_in_memory_not_yet_covered_are_copied(lab):
+    """Firmware refuses every new region, so that memory in use stays out."""
+    guest = _boot(lab, net="hub:0", node1=True)
+    scene.namespaces(guest)
+    check = guest.ns_job("b", "tcpfile check 5002")
+    check.wait_output("ready")
+    guest.hea.fault("op=H_ALLOC_HEA_RESOURCE,rtype=mr,times=0,rc=H_HARDWARE")
+    guest.mem_add(1, node=1)
+    guest.sh("mkdir -p /hot && mount -t tmpfs -o mpol=bind:1,size=64m hot /hot"
+             f" && tcpfile make /hot/file {8 << 20}")
+    missed = _send_and_count(guest, "/hot/file")
+    assert missed > 0
+    before = _registrations(guest)
+    guest.hea.clear_faults()
+    guest.poll(lambda: _registrations(guest) > before, "a new region")
+    guest.wait_console(rf"memory \+{LMB} ")
+    assert _send_and_count(guest, "/hot/file") == missed
+    words = check.stop(60).split()
+    report = dict(zip(words[1::2], map(int, words[2::2])))
+    assert report["bad"] == 0 and report["bytes"] == 16 << 20, report
+    guest.sh("umount /hot")
 
 
 @pytest.mark.on("power7", "power9", "power9-debug")
@@ -338,7 +415,9 @@ def test_ports_open_close_and_reset_while_memory_changes(lab):
     jobs = [guest.job(f"for i in $(seq 12); do ip link set {n} down; "
                       f"ip link set {n} up; done") for n in names]
     while any(job.status is None for job in jobs):
-        guest.mem_del(guest.mem_add(2))
+        dimm = guest.mem_add(2)
+        scene.qp_error_if_any(guest)
+        guest.mem_del(dimm)
     for job in jobs:
         job.wait()
     for port in (0, 1):

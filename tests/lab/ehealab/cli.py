@@ -128,13 +128,15 @@ def parser():
     sub.add_argument("--repeats", type=int, default=3,
                      help="runs of each measurement (default 3)")
     sub.add_argument("--cycles", type=int, default=500,
-                     help="memory: add/removal cycles (default 500)")
-    sub.add_argument("--seconds", type=float, default=6,
-                     help="memory: length of a stretch (default 6)")
+                     help="memory: add/removal cycles (default 500; a "
+                     "20th of that with the debug kernel)")
+    sub.add_argument("--seconds", type=float, default=4,
+                     help="memory: length of a stretch (default 4)")
     sub.add_argument("--sizes", type=int, nargs="+", default=[1, 4, 16],
                      help="memory: guests for the pause, GiB")
     sub.add_argument("-k", dest="pattern", default="",
-                     help="speed: only workloads whose name matches")
+                     help="only measurements whose name matches; the "
+                     "others are kept from earlier runs")
     sub = add("shell", cmd_shell)
     machine(sub, "power9", "plain")
     sub.add_argument("--module", choices=("module", "intree"),

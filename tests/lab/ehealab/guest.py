@@ -628,12 +628,13 @@ class Guest:
         return int(re.search(r"MemFree:\s+(\d+)",
                              self.read("/proc/meminfo")).group(1)) // 1024
 
-    def mem_plug(self, lmbs=1, node=None):
+    def mem_plug(self, lmbs=1, node=None, **more):
         """Plug a DIMM and return its id without waiting for the guest."""
         ident = f"dimm{next(self._dimms)}"
         self.qmp.command("object-add", qom_type="memory-backend-ram",
                          id=f"mem-{ident}", size=lmbs * LMB << 20)
-        more = {} if node is None else {"node": node}
+        if node is not None:
+            more["node"] = node
         self.qmp.command("device_add", driver="pc-dimm", id=ident,
                          memdev=f"mem-{ident}", **more)
         return ident
