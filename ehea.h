@@ -260,7 +260,8 @@ struct ehea_tx {
  * @frags: buffers per page
  * @truesize: bytes of a buffer with its headroom and skb_shared_info
  * @frame_max: bytes of a buffer that the adapter may write
- * @lean: buffers are hard to get, so frames are copied out of them
+ * @build_below: an skb is built around a frame with less payload than this; 0
+ *	if buffers are hard to get, so that frames are copied out of them
  * @lock: excludes posting from re-keying; protects all above but @buf, whose
  *	entries NAPI takes out without it
  */
@@ -280,7 +281,7 @@ struct ehea_rq {
 	u32 frags;
 	u32 truesize;
 	u32 frame_max;
-	bool lean;
+	u32 build_below;
 	spinlock_t lock;	/* excludes posting from re-keying */
 };
 
@@ -299,6 +300,8 @@ struct ehea_rq {
  * @rq1_batch: slots of RQ1 to give back at once
  * @rx_bad: receive completions that made no sense
  * @turning: a replaced view is still in use by posted WQEs
+ * @send_fired: @send_cq had completions since it was armed
+ * @recv_fired: @recv_cq did
  * @qp: queue pair
  * @send_cq: send completions
  * @recv_cq: event arming of receive completions
@@ -326,6 +329,8 @@ struct ehea_channel {
 	u32 rq1_batch;
 	u32 rx_bad;
 	bool turning;
+	bool send_fired;
+	bool recv_fired;
 
 	/* Slow path fields follow */
 	struct ehea_qp qp;

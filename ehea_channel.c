@@ -20,15 +20,35 @@
 #define EHEA_RECV_CQES		127
 
 /*
+ * Was a CQ's event spent? A poll on another CPU may set the flag again at any
+ * time; whoever clears it arms the CQ and looks at the ring after that.
+ */
+static bool ehea_take_fired(bool *fired)
+{
+	if (!READ_ONCE(*fired))
+		return false;
+	WRITE_ONCE(*fired, false);
+	return true;
+}
+
+/*
  * Look at the rings once more after arming: nothing is retroactive. Both CQs
- * are armed before either is read back, for a read waits for the adapter.
+ * are armed before either is read back, for a read waits for the adapter. One
+ * that had no completion is still armed.
  */
 static void ehea_channel_arm(struct ehea_channel *ch)
 {
-	ehea_cq_arm(&ch->send_cq);
-	ehea_cq_arm(&ch->recv_cq);
-	ehea_cq_arm_flush(&ch->send_cq);
-	ehea_cq_arm_flush(&ch->recv_cq);
+	bool send = ehea_take_fired(&ch->send_fired);
+	bool recv = ehea_take_fired(&ch->recv_fired);
+
+	if (send)
+		ehea_cq_arm(&ch->send_cq);
+	if (recv)
+		ehea_cq_arm(&ch->recv_cq);
+	if (send)
+		ehea_cq_arm_flush(&ch->send_cq);
+	if (recv)
+		ehea_cq_arm_flush(&ch->recv_cq);
 	if (ehea_tx_pending(ch) || ehea_rx_pending(ch))
 		napi_schedule(&ch->napi);
 }
@@ -351,6 +371,8 @@ static int ehea_channel_start(struct ehea_channel *ch)
 		goto free_irq;
 
 	/* The first poll arms the CQs. */
+	ch->send_fired = true;
+	ch->recv_fired = true;
 	local_bh_disable();
 	napi_schedule(&ch->napi);
 	local_bh_enable();

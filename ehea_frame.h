@@ -43,11 +43,11 @@ static inline unsigned int ehea_cqe_queue(const struct ehea_cqe *cqe)
  */
 static inline int ehea_cqe_len(const struct ehea_cqe *cqe, u32 max)
 {
-	u32 bytes = be16_to_cpu(cqe->bytes);
+	int len = be16_to_cpu(cqe->bytes) - ETH_FCS_LEN;
 
-	if (unlikely(bytes < ETH_HLEN + ETH_FCS_LEN || bytes > max))
+	if (unlikely(len < ETH_HLEN || len > (int)(max - ETH_FCS_LEN)))
 		return -EINVAL;
-	return bytes - ETH_FCS_LEN;
+	return len;
 }
 
 /**
@@ -127,6 +127,20 @@ static inline enum ehea_rx_verdict ehea_rx_verdict(const struct ehea_cqe *cqe)
 	if (status & EHEA_CQE_IP_ERR || cqe->header_len)
 		return EHEA_RX_CSUM_ERROR;
 	return EHEA_RX_UNCHECKED;
+}
+
+/**
+ * ehea_rx_plain - is a frame one like most?
+ * @head: &ehea_cqe.head
+ * @cqe: completion
+ *
+ * Return: 0 unless its checksum is right and there is no tag to be told of.
+ */
+static inline u32 ehea_rx_plain(u32 head, const struct ehea_cqe *cqe)
+{
+	if (unlikely(head & (EHEA_CQE_RX_ERR | EHEA_CQE_BLIND | EHEA_CQE_VLAN)))
+		return 0;
+	return cqe->header_len;
 }
 
 /**

@@ -126,6 +126,10 @@ static_assert(offsetof(struct ehea_rwqe, sge) == 0x20);
 #define EHEA_CQE_TYPE_RQ	GENMASK(6, 5)
 #define EHEA_CQE_VALID		BIT(7)
 
+/* The word of type, valid bit and status, to be read at once. */
+#define EHEA_CQE_HEAD_RQ	GENMASK(30, 29)
+#define EHEA_CQE_HEAD_VALID	BIT(23)
+
 #define EHEA_CQE_BLIND		BIT(15)	/* checksum field holds the sum */
 #define EHEA_CQE_L4_ERR		BIT(14)
 #define EHEA_CQE_IP_ERR		BIT(13)
@@ -138,9 +142,14 @@ static_assert(offsetof(struct ehea_rwqe, sge) == 0x20);
 
 struct ehea_cqe {
 	__be64 wr_id;
-	u8 type;
-	u8 valid;
-	__be16 status;
+	union {
+		struct {
+			u8 type;
+			u8 valid;
+			__be16 status;
+		};
+		__be32 head;
+	};
 	u8 reserved0[2];
 	__be16 bytes;			/* of a receive: with the FCS */
 	__be16 vlan_tag;
@@ -156,6 +165,7 @@ struct ehea_cqe {
 };
 
 static_assert(sizeof(struct ehea_cqe) == EHEA_CQE_SIZE);
+static_assert(offsetof(struct ehea_cqe, head) == 0x08);
 static_assert(offsetof(struct ehea_cqe, status) == 0x0a);
 static_assert(offsetof(struct ehea_cqe, bytes) == 0x0e);
 static_assert(offsetof(struct ehea_cqe, csum) == 0x12);

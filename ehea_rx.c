@@ -24,7 +24,13 @@
 #define EHEA_RX_BAD_MAX		8
 
 /* WQEs and slots of RQ1 that are worth a doorbell. */
-#define EHEA_RX_BATCH		64U
+#define EHEA_RX_BATCH		256U
+
+/* Bytes of a small frame that are copied without a call. */
+#define EHEA_RX_PIECE		64
+
+/* Bytes of a frame without payload. */
+#define EHEA_FRAME_MIN		(ETH_HLEN + ETH_FCS_LEN)
 
 /* Pages to try when the MR does not cover what the allocator gives. */
 #define EHEA_RX_PAGE_TRIES	16
@@ -41,52 +47,46 @@ struct ehea_rx_done {
 	u32 inlined;
 	u32 csum_complete;
 	u32 csum_none;
-	u32 fcs_errors;
-	u32 csum_errors;
-	u32 other_errors;
-	u32 bad_cqe;
-	u32 dropped;
-	u32 alloc_fail;
-	u32 mr_miss;
-	u32 copied;
 };
 
-static void ehea_rx_count_rare(struct ehea_rx_stats *stats,
-			       const struct ehea_rx_done *done)
+/* Adding takes a while, so what is zero is left out. */
+static void ehea_rx_add(u64_stats_t *counter, u32 count)
 {
-	u64_stats_add(&stats->fcs_errors, done->fcs_errors);
-	u64_stats_add(&stats->csum_errors, done->csum_errors);
-	u64_stats_add(&stats->other_errors, done->other_errors);
-	u64_stats_add(&stats->bad_cqe, done->bad_cqe);
-	u64_stats_add(&stats->dropped, done->dropped);
-	u64_stats_add(&stats->alloc_fail, done->alloc_fail);
-	u64_stats_add(&stats->mr_miss, done->mr_miss);
-	u64_stats_add(&stats->copied, done->copied);
+	if (count)
+		u64_stats_add(counter, count);
 }
 
 static void ehea_rx_count(struct ehea_rx_stats *stats,
 			  const struct ehea_rx_done *done)
 {
-	bool rare = done->lost | done->csum_errors | done->alloc_fail |
-		    done->mr_miss | done->copied;
 	u32 packets = done->work - done->lost;
 
 	u64_stats_update_begin(&stats->syncp);
-	u64_stats_add(&stats->packets, packets);
-	u64_stats_add(&stats->bytes, done->bytes);
-	u64_stats_add(&stats->inlined, done->inlined);
-	u64_stats_add(&stats->csum_complete, done->csum_complete);
-	u64_stats_add(&stats->csum_unnecessary,
-		      packets - done->csum_complete - done->csum_none);
-	u64_stats_add(&stats->csum_none, done->csum_none);
-	if (unlikely(rare))
-		ehea_rx_count_rare(stats, done);
+	ehea_rx_add(&stats->packets, packets);
+	ehea_rx_add(&stats->bytes, done->bytes);
+	ehea_rx_add(&stats->inlined, done->inlined);
+	ehea_rx_add(&stats->csum_complete, done->csum_complete);
+	ehea_rx_add(&stats->csum_unnecessary,
+		    packets - done->csum_complete - done->csum_none);
+	ehea_rx_add(&stats->csum_none, done->csum_none);
+	u64_stats_update_end(&stats->syncp);
+}
+
+/* Count what is rare. */
+static noinline void ehea_rx_count_one(struct ehea_channel *ch,
+				       u64_stats_t *counter)
+{
+	struct ehea_rx_stats *stats = &ch->stats->rx;
+
+	u64_stats_update_begin(&stats->syncp);
+	u64_stats_inc(counter);
 	u64_stats_update_end(&stats->syncp);
 }
 
 /* Give pages back to the system, not to the pool: the MR misses them. */
-static void ehea_rq_release_aside(struct ehea_rq *rq, struct page **aside,
-				  unsigned int count)
+static noinline void ehea_rq_release_aside(struct ehea_rq *rq,
+					   struct page **aside,
+					   unsigned int count)
 {
 	while (count--) {
 		/* The pool lets go of a page that others hold, too. */
@@ -96,22 +96,23 @@ static void ehea_rq_release_aside(struct ehea_rq *rq, struct page **aside,
 	}
 }
 
-/* Take a new page that the MR covers. */
-static bool ehea_rq_new_page(struct ehea_rq *rq, const struct ehea_busmap *map,
-			     struct ehea_rx_done *done)
+/* Take a new page. Return: its bus address, or EHEA_BUSMAP_HOLE. */
+static u64 ehea_rq_new_page(struct ehea_channel *ch, struct ehea_rq *rq,
+			    const struct ehea_busmap *map)
 {
 	struct page *aside[EHEA_RX_PAGE_TRIES];
+	u64 bus = EHEA_BUSMAP_HOLE;
 	unsigned int tries = 0;
 	struct page *page;
 
 	while (tries < ARRAY_SIZE(aside)) {
 		page = page_pool_dev_alloc_pages(rq->pool);
-		if (!page) {
-			done->alloc_fail++;
+		if (unlikely(!page)) {
+			ehea_rx_count_one(ch, &ch->stats->rx.alloc_fail);
 			break;
 		}
-		if (likely(ehea_busmap_lookup(map, page_to_phys(page)) !=
-			   EHEA_BUSMAP_HOLE)) {
+		bus = ehea_busmap_lookup(map, page_to_phys(page));
+		if (likely(bus != EHEA_BUSMAP_HOLE)) {
 			page_pool_fragment_page(page, rq->frags);
 			rq->frag = page_address(page);
 			rq->left = rq->frags;
@@ -119,14 +120,15 @@ static bool ehea_rq_new_page(struct ehea_rq *rq, const struct ehea_busmap *map,
 		}
 		/* Keep it for now, or it would be the next one again. */
 		aside[tries++] = page;
-		done->mr_miss++;
+		ehea_rx_count_one(ch, &ch->stats->rx.mr_miss);
 	}
-	ehea_rq_release_aside(rq, aside, tries);
-	return rq->left;
+	if (unlikely(tries))
+		ehea_rq_release_aside(rq, aside, tries);
+	return bus;
 }
 
 /* Let go of what is left of the page at hand. */
-static void ehea_rq_drop_page(struct ehea_rq *rq)
+static noinline void ehea_rq_drop_page(struct ehea_rq *rq)
 {
 	struct page *page;
 
@@ -145,12 +147,10 @@ static void ehea_rq_recycle(struct ehea_rq *rq, void *buf)
 	rq->recycle = buf;
 }
 
-static void ehea_rq_write(struct ehea_rq *rq, u32 slot, u64 bus, __be32 lkey)
+static void ehea_rq_write(struct ehea_rwqe *wqe, u64 bus, __be32 lkey)
 {
-	struct ehea_sge *sge = rq->wqe[slot].sge;
-
-	sge->addr = cpu_to_be64(bus + NET_SKB_PAD);
-	sge->lkey = lkey;
+	wqe->sge[0].addr = cpu_to_be64(bus + NET_SKB_PAD);
+	wqe->sge[0].lkey = lkey;
 }
 
 /* What the adapter reads of every WQE, and never writes. */
@@ -168,6 +168,7 @@ static void ehea_rq_init_ring(struct ehea_rq *rq)
 /* Where the next buffers are put. */
 struct ehea_rq_post {
 	const struct ehea_view *view;
+	u64 bus;		/* of the next unused buffer of the page */
 	u32 head;
 	u32 free;
 };
@@ -181,14 +182,15 @@ static bool ehea_rq_put(struct ehea_rq *rq, struct ehea_rq_post *post,
 	/* Completions came out of order, or are lost. */
 	if (unlikely(rq->buf[slot]))
 		return false;
-	ehea_rq_write(rq, slot, bus, post->view->recv_lkey);
+	ehea_rq_write(&rq->wqe[slot], bus, post->view->recv_lkey);
 	WRITE_ONCE(rq->buf[slot], buf);
 	post->head++;
 	post->free--;
 	return true;
 }
 
-static void ehea_rq_put_recycled(struct ehea_rq *rq, struct ehea_rq_post *post)
+static noinline void ehea_rq_put_recycled(struct ehea_rq *rq,
+					  struct ehea_rq_post *post)
 {
 	while (rq->recycle && post->free) {
 		void *buf = rq->recycle;
@@ -203,31 +205,48 @@ static void ehea_rq_put_recycled(struct ehea_rq *rq, struct ehea_rq_post *post)
 	}
 }
 
-/* Make use of the page at hand; its bus address is looked up once. */
+/* Put @count buffers into slots from @head on. Return: how many were free. */
+static u32 ehea_rq_put_many(const struct ehea_rq *rq, u32 head, u32 count,
+			    u64 bus, __be32 lkey)
+{
+	const u32 truesize = rq->truesize, mask = rq->mask;
+	struct ehea_rwqe *wqe = rq->wqe;
+	void *frag = rq->frag;
+	void **buf = rq->buf;
+	u32 i;
+
+	for (i = 0; i < count; i++) {
+		u32 slot = (head + i) & mask;
+
+		if (unlikely(buf[slot]))
+			break;
+		ehea_rq_write(&wqe[slot], bus, lkey);
+		WRITE_ONCE(buf[slot], frag);
+		frag += truesize;
+		bus += truesize;
+	}
+	return i;
+}
+
+/* Make use of the page at hand. */
 static bool ehea_rq_put_page(struct ehea_rq *rq, struct ehea_rq_post *post)
 {
-	u64 bus = ehea_busmap_lookup(post->view->map, __pa(rq->frag));
-	void *frag = rq->frag;
-	u32 left = rq->left;
+	u32 count = min(rq->left, post->free);
+	u32 done = ehea_rq_put_many(rq, post->head, count, post->bus,
+				    post->view->recv_lkey);
+	u32 bytes = done * rq->truesize;
 
-	if (unlikely(bus == EHEA_BUSMAP_HOLE)) {
-		ehea_rq_drop_page(rq);
-		return true;
-	}
-	for (; left && post->free; left--) {
-		if (unlikely(!ehea_rq_put(rq, post, frag, bus)))
-			break;
-		frag += rq->truesize;
-		bus += rq->truesize;
-	}
-	rq->frag = frag;
-	rq->left = left;
-	return !left;
+	post->bus += bytes;
+	post->head += done;
+	post->free -= done;
+	rq->frag += bytes;
+	rq->left -= done;
+	return done == count;
 }
 
 /* Write what is missing. Return: WQEs written. */
-static u32 ehea_rq_write_free(struct ehea_rq *rq, const struct ehea_view *view,
-			      struct ehea_rx_done *done)
+static u32 ehea_rq_write_free(struct ehea_channel *ch, struct ehea_rq *rq,
+			      const struct ehea_view *view)
 {
 	struct ehea_rq_post post = {
 		.view = view,
@@ -238,10 +257,15 @@ static u32 ehea_rq_write_free(struct ehea_rq *rq, const struct ehea_view *view,
 
 	if (unlikely(rq->recycle))
 		ehea_rq_put_recycled(rq, &post);
+	if (rq->left) {
+		post.bus = ehea_busmap_lookup(view->map, __pa(rq->frag));
+		if (unlikely(post.bus == EHEA_BUSMAP_HOLE))
+			ehea_rq_drop_page(rq);
+	}
 	while (post.free) {
-		if (!rq->left && !ehea_rq_new_page(rq, view->map, done))
-			break;
-		if (!ehea_rq_put_page(rq, &post))
+		if (!rq->left)
+			post.bus = ehea_rq_new_page(ch, rq, view->map);
+		if (unlikely(!rq->left) || !ehea_rq_put_page(rq, &post))
 			break;
 	}
 	count = rq->free - post.free;
@@ -250,19 +274,28 @@ static u32 ehea_rq_write_free(struct ehea_rq *rq, const struct ehea_view *view,
 	return count;
 }
 
-/* Not all could be posted: make do with less, and try again. */
-static void ehea_rq_is_short(struct ehea_channel *ch, struct ehea_rq *rq)
+/* Are buffers hard to get, so that frames are to be copied out of them? */
+static void ehea_rq_set_lean(struct ehea_rq *rq, bool lean)
 {
-	rq->lean = rq->free > rq->want / 2;
-	if (rq->lean && rq->buf[rq->head & rq->mask])
+	rq->build_below = lean ? 0 : rq->frame_max - EHEA_FRAME_MIN + 1;
+}
+
+/* Not all could be posted: make do with less, and try again. */
+static noinline void ehea_rq_is_short(struct ehea_channel *ch,
+				      struct ehea_rq *rq)
+{
+	bool lean = rq->free > rq->want / 2;
+
+	ehea_rq_set_lean(rq, lean);
+	if (lean && rq->buf[rq->head & rq->mask])
 		ehea_port_schedule_reset(ch->port, "receive buffers are lost");
 	else if (!timer_pending(&ch->refill))
 		mod_timer(&ch->refill, jiffies + EHEA_RX_RETRY);
 }
 
 /* Post what is missing. */
-static void ehea_rq_refill(struct ehea_channel *ch, struct ehea_rq *rq,
-			   struct ehea_rx_done *done)
+static noinline __flatten void ehea_rq_refill(struct ehea_channel *ch,
+					      struct ehea_rq *rq)
 {
 	const struct ehea_view *view = rcu_dereference_bh(ch->view);
 	u32 count;
@@ -271,7 +304,7 @@ static void ehea_rq_refill(struct ehea_channel *ch, struct ehea_rq *rq,
 	if (unlikely(!view))
 		return;
 	spin_lock(&rq->lock);
-	count = ehea_rq_write_free(rq, view, done);
+	count = ehea_rq_write_free(ch, rq, view);
 	if (likely(count))
 		ehea_qp_post(&ch->qp, rq->reg, count);
 	spin_unlock(&rq->lock);
@@ -279,65 +312,69 @@ static void ehea_rq_refill(struct ehea_channel *ch, struct ehea_rq *rq,
 	if (unlikely(rq->free))
 		ehea_rq_is_short(ch, rq);
 	else
-		rq->lean = false;
+		ehea_rq_set_lean(rq, false);
 }
 
-/* Count a damaged frame. */
-static noinline void ehea_rx_count_damage(enum ehea_rx_verdict verdict,
-					  struct ehea_rx_done *done)
+/* A few completions that make no sense are survived, many are not. */
+static noinline void ehea_rx_is_bad(struct ehea_channel *ch)
 {
-	if (verdict == EHEA_RX_FCS_ERROR)
-		done->fcs_errors++;
-	else
-		done->other_errors++;
+	ehea_rx_count_one(ch, &ch->stats->rx.bad_cqe);
+	if (net_ratelimit())
+		netdev_warn(ch->netdev,
+			    "queue %u: receive completion makes no sense\n",
+			    ch->index);
+	if (++ch->rx_bad < EHEA_RX_BAD_MAX)
+		return;
+	ch->rx_bad = 0;
+	ehea_port_schedule_reset(ch->port, "bad receive completions");
 }
 
-static bool ehea_rx_is_damaged(enum ehea_rx_verdict verdict)
+static noinline void ehea_rx_no_skb(struct ehea_channel *ch)
 {
-	return verdict >= EHEA_RX_FCS_ERROR;
+	ehea_rx_count_one(ch, &ch->stats->rx.alloc_fail);
+	ehea_rx_count_one(ch, &ch->stats->rx.dropped);
 }
 
-static struct sk_buff *ehea_rx_copy(struct ehea_channel *ch, const void *data,
-				    u32 len, struct ehea_rx_done *done)
+/* __skb_put() for an skb that is empty. */
+static void ehea_rx_set_len(struct sk_buff *skb, u32 len)
 {
-	struct sk_buff *skb = napi_alloc_skb(&ch->napi, len);
-
-	if (unlikely(!skb)) {
-		done->alloc_fail++;
-		done->dropped++;
-		return NULL;
-	}
-	memcpy(__skb_put(skb, len), data, len);
-	return skb;
+	skb->tail += len;
+	skb->len = len;
 }
 
 /* A frame that lies in RQ1. */
 static struct sk_buff *ehea_rx_inline(struct ehea_channel *ch,
-				      const struct ehea_cqe *cqe,
-				      enum ehea_rx_verdict verdict,
-				      struct ehea_rx_done *done)
+				      const struct ehea_cqe *cqe)
 {
-	int len = ehea_cqe_len(cqe, EHEA_RQ1_INLINE_MAX);
+	u32 len = be16_to_cpu(cqe->bytes) - ETH_FCS_LEN;
+	struct sk_buff *skb;
 
-	if (unlikely(len < 0)) {
-		done->bad_cqe++;
+	if (unlikely(len - ETH_HLEN > EHEA_RQ1_INLINE_MAX - EHEA_FRAME_MIN)) {
+		ehea_rx_is_bad(ch);
 		return NULL;
 	}
-	if (unlikely(ehea_rx_is_damaged(verdict))) {
-		ehea_rx_count_damage(verdict, done);
+	skb = napi_alloc_skb(&ch->napi, ALIGN(len, EHEA_RX_PIECE));
+	if (unlikely(!skb)) {
+		ehea_rx_no_skb(ch);
 		return NULL;
 	}
-	done->inlined++;
-	return ehea_rx_copy(ch, cqe + 1, len, done);
+	/* Most are this small, and a fixed size needs no call. */
+	memcpy(skb->data, cqe + 1, EHEA_RX_PIECE);
+	if (len > EHEA_RX_PIECE)
+		memcpy(skb->data + EHEA_RX_PIECE,
+		       (const void *)(cqe + 1) + EHEA_RX_PIECE,
+		       len - EHEA_RX_PIECE);
+	ehea_rx_set_len(skb, len);
+	return skb;
 }
 
 /* The buffer that a completion names, which is no longer the adapter's. */
 static void *ehea_rq_take(struct ehea_rq *rq, const struct ehea_cqe *cqe)
 {
-	int slot = ehea_cqe_slot(cqe, rq->mask);
+	u64 slot = be64_to_cpu(cqe->wr_id);
 	void *buf;
 
-	if (unlikely(slot < 0))
+	if (unlikely(slot > rq->mask))
 		return NULL;
 	buf = rq->buf[slot];
 	if (unlikely(!buf))
@@ -347,22 +384,36 @@ static void *ehea_rq_take(struct ehea_rq *rq, const struct ehea_cqe *cqe)
 	return buf;
 }
 
-/* No skb around this buffer: the frame is bad, or memory is short. */
-static noinline struct sk_buff *
-ehea_rx_keep_buffer(struct ehea_channel *ch, struct ehea_rq *rq, void *buf,
-		    int len, enum ehea_rx_verdict verdict,
-		    struct ehea_rx_done *done)
+/* Memory is short: a frame is copied, if that can be done. */
+static struct sk_buff *ehea_rx_copy(struct ehea_channel *ch, const void *data,
+				    u32 len)
 {
+	struct sk_buff *skb = napi_alloc_skb(&ch->napi, len);
+
+	if (!skb) {
+		ehea_rx_no_skb(ch);
+		return NULL;
+	}
+	skb_put_data(skb, data, len);
+	ehea_rx_count_one(ch, &ch->stats->rx.copied);
+	return skb;
+}
+
+/* A buffer is kept: its frame makes no sense, or memory is short. */
+static noinline struct sk_buff *ehea_rx_keep_buffer(struct ehea_channel *ch,
+						    struct ehea_rq *rq,
+						    const struct ehea_cqe *cqe,
+						    void *buf)
+{
+	int len = ehea_cqe_len(cqe, rq->frame_max);
 	struct sk_buff *skb = NULL;
 
-	if (len < 0) {
-		done->bad_cqe++;
-	} else if (ehea_rx_is_damaged(verdict)) {
-		ehea_rx_count_damage(verdict, done);
-	} else {
-		skb = ehea_rx_copy(ch, buf + NET_SKB_PAD, len, done);
-		done->copied += !!skb;
-	}
+	if (len < 0)
+		ehea_rx_is_bad(ch);
+	else if (!rq->build_below)
+		skb = ehea_rx_copy(ch, buf + NET_SKB_PAD, len);
+	else
+		ehea_rx_no_skb(ch);
 	ehea_rq_recycle(rq, buf);
 	return skb;
 }
@@ -370,41 +421,64 @@ ehea_rx_keep_buffer(struct ehea_channel *ch, struct ehea_rq *rq, void *buf,
 /* A frame that lies in a buffer of RQ2 or RQ3. */
 static struct sk_buff *ehea_rx_buffer(struct ehea_channel *ch,
 				      struct ehea_rq *rq,
-				      const struct ehea_cqe *cqe,
-				      enum ehea_rx_verdict verdict,
-				      struct ehea_rx_done *done)
+				      const struct ehea_cqe *cqe)
 {
-	int len = ehea_cqe_len(cqe, rq->frame_max);
+	u32 len = be16_to_cpu(cqe->bytes) - ETH_FCS_LEN;
 	void *buf = ehea_rq_take(rq, cqe);
 	struct sk_buff *skb;
 
 	if (unlikely(!buf)) {
-		done->bad_cqe++;
+		ehea_rx_is_bad(ch);
 		return NULL;
 	}
+	/* Nor is a frame one that is shorter than its header. */
+	if (unlikely(len - ETH_HLEN >= rq->build_below))
+		return ehea_rx_keep_buffer(ch, rq, cqe, buf);
 	prefetch(buf + NET_SKB_PAD);
-	if (unlikely(len < 0 || rq->lean || ehea_rx_is_damaged(verdict)))
-		return ehea_rx_keep_buffer(ch, rq, buf, len, verdict, done);
-
 	skb = napi_build_skb(buf, rq->truesize);
-	if (unlikely(!skb)) {
-		done->alloc_fail++;
-		done->dropped++;
-		ehea_rq_recycle(rq, buf);
-		return NULL;
-	}
+	if (unlikely(!skb))
+		return ehea_rx_keep_buffer(ch, rq, cqe, buf);
 	skb_mark_for_recycle(skb);
 	skb_reserve(skb, NET_SKB_PAD);
-	__skb_put(skb, len);
+	ehea_rx_set_len(skb, len);
 	return skb;
 }
 
-static void ehea_rx_checksum(struct sk_buff *skb, const struct ehea_cqe *cqe,
-			     enum ehea_rx_verdict verdict,
+/* Count a frame that is damaged. Return: false if it is not. */
+static noinline bool ehea_rx_refuse(struct ehea_channel *ch,
+				    const struct ehea_cqe *cqe)
+{
+	enum ehea_rx_verdict verdict = ehea_rx_verdict(cqe);
+	struct ehea_rx_stats *stats = &ch->stats->rx;
+	unsigned int queue = ehea_cqe_queue(cqe);
+	u32 max = EHEA_RQ1_INLINE_MAX;
+
+	if (verdict < EHEA_RX_FCS_ERROR)
+		return false;
+	if (queue >= EHEA_RQ2) {
+		struct ehea_rq *rq = &ch->rq[queue - EHEA_RQ2];
+		void *buf = ehea_rq_take(rq, cqe);
+
+		max = buf ? rq->frame_max : 0;
+		if (buf)
+			ehea_rq_recycle(rq, buf);
+	}
+	if (!queue || ehea_cqe_len(cqe, max) < 0)
+		ehea_rx_is_bad(ch);
+	else if (verdict == EHEA_RX_FCS_ERROR)
+		ehea_rx_count_one(ch, &stats->fcs_errors);
+	else
+		ehea_rx_count_one(ch, &stats->other_errors);
+	return true;
+}
+
+static void ehea_rx_checksum(struct ehea_channel *ch, struct sk_buff *skb,
+			     const struct ehea_cqe *cqe,
 			     struct ehea_rx_done *done)
 {
-	if (likely(verdict == EHEA_RX_CHECKED) && done->csum &&
-	    ehea_rx_is_whole(skb)) {
+	enum ehea_rx_verdict verdict = ehea_rx_verdict(cqe);
+
+	if (verdict == EHEA_RX_CHECKED && done->csum && ehea_rx_is_whole(skb)) {
 		skb->ip_summed = CHECKSUM_UNNECESSARY;
 		return;
 	}
@@ -415,19 +489,21 @@ static void ehea_rx_checksum(struct sk_buff *skb, const struct ehea_cqe *cqe,
 		return;
 	}
 	if (verdict == EHEA_RX_CSUM_ERROR)
-		done->csum_errors++;
+		ehea_rx_count_one(ch, &ch->stats->rx.csum_errors);
 	done->csum_none++;
 }
 
 static void ehea_rx_deliver(struct ehea_channel *ch, struct sk_buff *skb,
-			    const struct ehea_cqe *cqe,
-			    enum ehea_rx_verdict verdict,
+			    const struct ehea_cqe *cqe, u32 plain,
 			    struct ehea_rx_done *done)
 {
 	done->bytes += skb->len;
 	skb->protocol = eth_type_trans(skb, ch->netdev);
-	ehea_rx_checksum(skb, cqe, verdict, done);
-	if (cqe->status & cpu_to_be16(EHEA_CQE_VLAN)) {
+	if (likely(plain && done->csum && ehea_rx_is_whole(skb)))
+		skb->ip_summed = CHECKSUM_UNNECESSARY;
+	else
+		ehea_rx_checksum(ch, skb, cqe, done);
+	if (!plain && cqe->status & cpu_to_be16(EHEA_CQE_VLAN)) {
 		__vlan_hwaccel_put_tag(skb, htons(ETH_P_8021Q),
 				       be16_to_cpu(cqe->vlan_tag));
 		done->bytes += VLAN_HLEN;
@@ -436,30 +512,64 @@ static void ehea_rx_deliver(struct ehea_channel *ch, struct sk_buff *skb,
 	napi_gro_receive(&ch->napi, skb);
 }
 
-static void ehea_rx_one(struct ehea_channel *ch, const struct ehea_cqe *cqe,
-			struct ehea_rx_done *done)
+/* Make an skb of a frame. Return: NULL if it is lost. */
+static struct sk_buff *ehea_rx_skb(struct ehea_channel *ch,
+				   const struct ehea_cqe *cqe, u32 queue,
+				   u32 plain, struct ehea_rx_done *done)
 {
-	enum ehea_rx_verdict verdict = ehea_rx_verdict(cqe);
-	struct sk_buff *skb = NULL;
-
-	switch (ehea_cqe_queue(cqe)) {
-	case EHEA_RQ1:
-		skb = ehea_rx_inline(ch, cqe, verdict, done);
-		break;
-	case EHEA_RQ2:
-		skb = ehea_rx_buffer(ch, &ch->rq[0], cqe, verdict, done);
-		break;
-	case EHEA_RQ3:
-		skb = ehea_rx_buffer(ch, &ch->rq[1], cqe, verdict, done);
-		break;
-	default:
-		done->bad_cqe++;
-		break;
+	if (!plain && unlikely(ehea_rx_refuse(ch, cqe)))
+		return NULL;
+	if (queue == EHEA_RQ1) {
+		done->inlined++;
+		return ehea_rx_inline(ch, cqe);
 	}
-	if (likely(skb))
-		ehea_rx_deliver(ch, skb, cqe, verdict, done);
-	else
-		done->lost++;
+	if (queue == EHEA_RQ2)
+		return ehea_rx_buffer(ch, &ch->rq[0], cqe);
+	if (likely(queue == EHEA_RQ3))
+		return ehea_rx_buffer(ch, &ch->rq[1], cqe);
+	ehea_rx_is_bad(ch);
+	return NULL;
+}
+
+/* Receive what is there. Return: completions. */
+static noinline __flatten u32 ehea_rx_frames(struct ehea_channel *ch,
+					     u32 budget)
+{
+	struct ehea_ring *ring = &ch->qp.ring[EHEA_RQ1];
+	const struct ehea_rq1_slot *base = ring->base;
+	const struct ehea_rq1_slot *end = base + ring->slots;
+	const struct ehea_rq1_slot *slot = base + ring->pos;
+	struct ehea_rx_done done = {
+		.csum = ch->netdev->features & NETIF_F_RXCSUM,
+	};
+	u32 old = ring->valid ? 0 : EHEA_CQE_HEAD_VALID;
+
+	while (done.work < budget) {
+		u32 head = be32_to_cpu(READ_ONCE(slot->cqe.head));
+		struct sk_buff *skb;
+		u32 plain;
+
+		if ((head & EHEA_CQE_HEAD_VALID) == old)
+			break;
+		dma_rmb(); /* the adapter writes the valid bit last */
+		plain = ehea_rx_plain(head, &slot->cqe);
+		skb = ehea_rx_skb(ch, &slot->cqe,
+				  FIELD_GET(EHEA_CQE_HEAD_RQ, head), plain,
+				  &done);
+		if (likely(skb))
+			ehea_rx_deliver(ch, skb, &slot->cqe, plain, &done);
+		else
+			done.lost++;
+		done.work++;
+		if (unlikely(++slot == end)) {
+			slot = base;
+			old ^= EHEA_CQE_HEAD_VALID;
+		}
+	}
+	ring->pos = slot - base;
+	ring->valid = old ? 0 : EHEA_CQE_VALID;
+	ehea_rx_count(&ch->stats->rx, &done);
+	return done.work;
 }
 
 /* Give slots of RQ1 back, not more often than is needed. */
@@ -472,20 +582,6 @@ static void ehea_rx_give_back(struct ehea_channel *ch, u32 slots)
 	ch->rq1_owed = 0;
 }
 
-/* A few completions that make no sense are survived, many are not. */
-static void ehea_rx_is_bad(struct ehea_channel *ch, u32 bad)
-{
-	if (net_ratelimit())
-		netdev_warn(ch->netdev,
-			    "queue %u: %u receive completions make no sense\n",
-			    ch->index, bad);
-	ch->rx_bad += bad;
-	if (ch->rx_bad < EHEA_RX_BAD_MAX)
-		return;
-	ch->rx_bad = 0;
-	ehea_port_schedule_reset(ch->port, "bad receive completions");
-}
-
 /**
  * ehea_rx_poll - receive frames
  * @ch: channel
@@ -496,30 +592,18 @@ static void ehea_rx_is_bad(struct ehea_channel *ch, u32 bad)
  */
 int ehea_rx_poll(struct ehea_channel *ch, int budget)
 {
-	struct ehea_rx_done done = {
-		.csum = ch->netdev->features & NETIF_F_RXCSUM,
-	};
-	struct ehea_ring ring = ch->qp.ring[EHEA_RQ1];
-	struct ehea_cqe *cqe;
+	u32 work = 0;
 	int i;
 
-	while (done.work < budget && (cqe = ehea_ring_peek_cqe(&ring))) {
-		ehea_ring_advance(&ring);
-		ehea_rx_one(ch, cqe, &done);
-		done.work++;
-	}
-	if (done.work) {
-		ch->qp.ring[EHEA_RQ1] = ring;
-		ehea_rx_give_back(ch, done.work);
+	if (ehea_rx_pending(ch)) {
+		WRITE_ONCE(ch->recv_fired, true);
+		work = ehea_rx_frames(ch, budget);
+		ehea_rx_give_back(ch, work);
 	}
 	for (i = 0; i < ARRAY_SIZE(ch->rq); i++)
 		if (ch->rq[i].free >= ch->rq[i].batch)
-			ehea_rq_refill(ch, &ch->rq[i], &done);
-
-	ehea_rx_count(&ch->stats->rx, &done);
-	if (unlikely(done.bad_cqe))
-		ehea_rx_is_bad(ch, done.bad_cqe);
-	return done.work;
+			ehea_rq_refill(ch, &ch->rq[i]);
+	return work;
 }
 
 /**
@@ -544,14 +628,12 @@ bool ehea_rx_pending(const struct ehea_channel *ch)
  */
 void ehea_rx_fill(struct ehea_channel *ch)
 {
-	struct ehea_rx_done done = {};
 	int i;
 
 	local_bh_disable();
 	for (i = 0; i < ARRAY_SIZE(ch->rq); i++)
 		if (ch->rq[i].free)
-			ehea_rq_refill(ch, &ch->rq[i], &done);
-	ehea_rx_count(&ch->stats->rx, &done);
+			ehea_rq_refill(ch, &ch->rq[i]);
 	ehea_qp_post(&ch->qp, EHEA_QP_RQ1A, ch->qp.entries[EHEA_RQ1]);
 	local_bh_enable();
 }
@@ -613,7 +695,7 @@ static int ehea_rq_rekey(struct ehea_rq *rq, const struct ehea_view *view)
 		if (bus == EHEA_BUSMAP_HOLE)
 			err = -EFAULT;
 		else
-			ehea_rq_write(rq, slot, bus, view->recv_lkey);
+			ehea_rq_write(&rq->wqe[slot], bus, view->recv_lkey);
 	}
 	return err;
 }
@@ -682,6 +764,7 @@ static int ehea_rq_create(struct ehea_channel *ch, enum ehea_qp_queue queue,
 	rq->buf = kvcalloc(rq->mask + 1, sizeof(*rq->buf), GFP_KERNEL);
 	if (!rq->buf)
 		return -ENOMEM;
+	ehea_rq_set_lean(rq, false);
 	ehea_rq_init_ring(rq);
 	return want ? ehea_rq_create_pool(ch, rq) : 0;
 }

@@ -153,7 +153,8 @@ static noinline netdev_tx_t ehea_tx_busy(struct ehea_channel *ch)
 	return NETDEV_TX_BUSY;
 }
 
-static noinline netdev_tx_t ehea_tx_drop(struct ehea_channel *ch, struct sk_buff *skb)
+static noinline netdev_tx_t ehea_tx_drop(struct ehea_channel *ch,
+					 struct sk_buff *skb)
 {
 	struct ehea_xmit_stats *stats = &ch->stats->xmit;
 
@@ -290,7 +291,7 @@ static int ehea_tx_write_gso(struct ehea_channel *ch, struct ehea_view *view,
 	u32 hdr = skb_tcp_all_headers(skb);
 
 	/* ehea_features_check() sees to it, but not everyone asks it. */
-	if (unlikely(!ehea_tx_can_segment(skb)))
+	if (unlikely(hdr > EHEA_SWQE_MIXED_IMM_MAX || hdr > skb_headlen(skb)))
 		return -EMSGSIZE;
 	memcpy(wqe->mixed.imm, skb->data, hdr);
 	wqe->imm_len = hdr;
@@ -471,7 +472,7 @@ static struct ehea_channel *ehea_tx_channel(const struct net_device *netdev,
 
 /* The queues are being taken down or exchanged. */
 static noinline netdev_tx_t ehea_tx_closed(const struct sk_buff *skb,
-				  struct net_device *netdev)
+					   struct net_device *netdev)
 {
 	netif_stop_subqueue(netdev, skb_get_queue_mapping(skb));
 	return NETDEV_TX_BUSY;
@@ -555,7 +556,7 @@ static void ehea_tx_purge(struct ehea_channel *ch)
 	ehea_tx_ring(ch);
 }
 
-static void ehea_tx_flush(struct ehea_channel *ch)
+static noinline void ehea_tx_flush(struct ehea_channel *ch)
 {
 	if (!__netif_tx_trylock(ch->txq))
 		return;
@@ -581,7 +582,7 @@ static void ehea_tx_flush_stale(struct ehea_channel *ch)
 {
 	struct ehea_tx *tx = &ch->tx;
 
-	if (READ_ONCE(tx->head) != READ_ONCE(tx->closed) &&
+	if (unlikely(READ_ONCE(tx->head) != READ_ONCE(tx->closed)) &&
 	    !timer_pending(&ch->refill))
 		ehea_tx_flush(ch);
 }
@@ -617,6 +618,13 @@ static void ehea_tx_complete_group(struct ehea_tx *tx,
 	WRITE_ONCE(tx->tail, group->head);
 }
 
+/* Adding takes a while, so what is zero is left out. */
+static void ehea_tx_add(u64_stats_t *counter, u32 count)
+{
+	if (count)
+		u64_stats_add(counter, count);
+}
+
 static bool ehea_tx_may_wake(const struct ehea_channel *ch)
 {
 	return !READ_ONCE(ch->tx.quiet) && rcu_access_pointer(ch->view);
@@ -644,15 +652,16 @@ static void ehea_tx_complete(struct ehea_channel *ch, u32 groups, int budget)
 	u64_stats_update_begin(&stats->syncp);
 	u64_stats_add(&stats->packets, done.packets);
 	u64_stats_add(&stats->bytes, done.bytes);
-	u64_stats_add(&stats->csum, done.csum);
-	u64_stats_add(&stats->gso_packets, done.gso);
-	u64_stats_add(&stats->gso_wire_packets, done.gso_wire);
+	ehea_tx_add(&stats->csum, done.csum);
+	ehea_tx_add(&stats->gso_packets, done.gso);
+	ehea_tx_add(&stats->gso_wire_packets, done.gso_wire);
 	if (!woken)
 		u64_stats_inc(&stats->wake);
 	u64_stats_update_end(&stats->syncp);
 }
 
-static void ehea_tx_count_errors(struct ehea_channel *ch, u32 errors, u32 bad)
+static noinline void ehea_tx_count_errors(struct ehea_channel *ch, u32 errors,
+					  u32 bad)
 {
 	struct ehea_tx_stats *stats = &ch->stats->tx;
 
@@ -677,13 +686,19 @@ static void ehea_tx_ack(struct ehea_channel *ch, u32 cqes)
 }
 
 /**
- * ehea_tx_clean - free frames that were sent
+ * ehea_tx_pending - is a completion waiting?
  * @ch: channel
- * @budget: of NAPI; 0 when netpoll calls
  *
  * Context: NAPI.
+ * Return: true if it is.
  */
-void ehea_tx_clean(struct ehea_channel *ch, int budget)
+bool ehea_tx_pending(const struct ehea_channel *ch)
+{
+	return ehea_ring_peek_cqe(&ch->send_cq.ring);
+}
+
+/* Look at completions, of which there is at least one. */
+static noinline __flatten void ehea_tx_reap(struct ehea_channel *ch, int budget)
 {
 	struct ehea_ring *ring = &ch->send_cq.ring;
 	u32 cqes = 0, groups = 0, errors = 0, bad = 0;
@@ -691,6 +706,7 @@ void ehea_tx_clean(struct ehea_channel *ch, int budget)
 	struct ehea_cqe *cqe;
 	u32 more;
 
+	WRITE_ONCE(ch->send_fired, true);
 	while (cqes < ring->slots && (cqe = ehea_ring_peek_cqe(ring))) {
 		more = ehea_cqe_group(cqe, tx->mask, tx->group_tail + groups,
 				      READ_ONCE(tx->group_head));
@@ -702,28 +718,28 @@ void ehea_tx_clean(struct ehea_channel *ch, int budget)
 		cqes++;
 		ehea_ring_advance(ring);
 	}
-	if (cqes)
-		ehea_tx_ack(ch, cqes);
-	if (groups) {
+	ehea_tx_ack(ch, cqes);
+	if (likely(groups)) {
 		smp_rmb(); /* read groups after group_head, as written */
 		ehea_tx_complete(ch, groups, budget);
 	}
 	if (unlikely(errors || bad))
 		ehea_tx_count_errors(ch, errors, bad);
-	if (budget)
-		ehea_tx_flush_stale(ch);
 }
 
 /**
- * ehea_tx_pending - is a completion waiting?
+ * ehea_tx_clean - free frames that were sent
  * @ch: channel
+ * @budget: of NAPI; 0 when netpoll calls
  *
  * Context: NAPI.
- * Return: true if it is.
  */
-bool ehea_tx_pending(const struct ehea_channel *ch)
+void ehea_tx_clean(struct ehea_channel *ch, int budget)
 {
-	return ehea_ring_peek_cqe(&ch->send_cq.ring);
+	if (ehea_tx_pending(ch))
+		ehea_tx_reap(ch, budget);
+	if (budget)
+		ehea_tx_flush_stale(ch);
 }
 
 /**

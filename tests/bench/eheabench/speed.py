@@ -24,6 +24,7 @@ FRAMES = 10000
 BURST = 32
 STREAM_MIB = 32
 TRIPS = 500
+PROFILE_LINES = 60              # and all functions of this driver
 SIZES = (64, 192, 256, 1500, 9000)
 WIRE = {64: 60, 192: 188, 256: 252, 1500: 1514, 9000: 9014}
 QPS, VCPUS = (1, 4, 16), (1, 2, 4, 8)
@@ -185,19 +186,21 @@ class Speed:
 
     def _profile(self, driver, name, figures, window):
         """Which functions cost. Of the old driver only its sum."""
-        lines = [f"{name}, {NAMES[driver]}: instructions per "
-                 f"{'byte' if name.startswith('tcp') else 'frame'}",
-                 f"{figures['driver']:12.2f}  all of the driver",
-                 f"{figures['all']:12.2f}  all", ""]
+        unit, count = ("frame", figures["count"])
+        if name.startswith("tcp"):
+            unit, count = "KiB", figures["count"] / 1024
+        lines = [f"{name}, {NAMES[driver]}: instructions per {unit}",
+                 f"{window.driver / count:12.2f}  all of the driver",
+                 f"{window.total / count:12.2f}  all", ""]
         shown = 0
-        for (module, function), count in window.functions.most_common():
+        for (module, function), n in window.functions.most_common():
             if module == "ehea" and driver != "ours":
                 continue
-            lines.append(f"{count / figures['count']:12.2f}  {function}"
+            if module != "ehea" and shown == PROFILE_LINES:
+                continue
+            shown += module != "ehea"
+            lines.append(f"{n / count:12.2f}  {function}"
                          + (f" [{module}]" if module != "vmlinux" else ""))
-            shown += 1
-            if shown == 60:
-                break
         (self.out / "profile" / f"{name}-{driver}.txt").write_text(
             "\n".join(lines) + "\n", encoding="utf-8")
 
