@@ -10,6 +10,7 @@ import pytest
 from ehealab import scene
 from ehealab.guest import LMB, adapters
 
+# pylint: disable=wrong-import-position
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "bench"))
 from eheabench.memory import Cycles             # noqa: E402
 

@@ -21,7 +21,7 @@ from statistics import median
 
 from ehealab import scene, verdict
 from ehealab.errors import CaseError
-from ehealab.guest import Guest, Spec, adapters
+from ehealab.guest import LMB, Guest, Spec, adapters
 from ehealab.qmp import QmpError
 from ehealab.run import LabError
 
@@ -71,6 +71,17 @@ def dropped(guest):
         stats = scene.stats(guest, guest.netdev(port))
         count += stats["rx_dropped"] + stats["rx_errors"]
     return count
+
+
+def plug(guest, lmbs):
+    """Plug a DIMM and wait until the MR, the only one before, covers it.
+    Nothing is asked of the guest, whose answer would delay the frames."""
+    def live():
+        return guest.hea.stats()["mr"]["live_bytes"]
+    want = live() + (lmbs * LMB << 20)
+    ident = guest.mem_plug(lmbs)
+    guest.poll(lambda: live() >= want, "an MR of all memory", PATIENCE)
+    return ident
 
 
 def flowing(guest, frames):
@@ -156,12 +167,12 @@ def hotplug(driver, arming, seconds, rounds):
             flowing(guest, RATE)
             watch = Watch(guest, traffic, seconds)
             watch.stretch("base")
-            watch.stretch("add", lambda: more.append(guest.mem_add(8)))
+            watch.stretch("add", lambda: more.append(plug(guest, 8)))
             watch.stretch("remove", lambda: guest.mem_del(dimm))
             for n in range(1, rounds):
                 watch.stretch(f"clean {n}", lambda: guest.mem_del(more.pop()))
                 watch.stretch(f"base {n}")
-                watch.stretch(f"add {n}", lambda: more.append(guest.mem_add(8)))
+                watch.stretch(f"add {n}", lambda: more.append(plug(guest, 8)))
             watch.end()
             flowing(guest, RATE // 10)
         result = watch.result()
