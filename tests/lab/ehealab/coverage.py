@@ -47,7 +47,9 @@ class Lines:
         for line in entry["lines"]:
             number = line["line_number"]
             self.count[name][number] += line["count"]
-            self.function[name][number] = line.get("function_name", "?")
+            # lines that only begin a definition belong to no function
+            self.function[name].setdefault(
+                number, line.get("function_name", "definitions"))
             old = self.branches[name].get(number, [])
             new = [b["count"] for b in line["branches"]]
             self.branches[name][number] = [
