@@ -299,6 +299,7 @@ struct ehea_rq {
  * @rq1_owed: slots of RQ1 not yet given back
  * @rq1_batch: slots of RQ1 to give back at once
  * @rx_bad: receive completions that made no sense
+ * @gap: position + 1 where a receive completion seems to be missing, or 0
  * @turning: a replaced view is still in use by posted WQEs
  * @send_fired: @send_cq had completions since it was armed
  * @recv_fired: @recv_cq did
@@ -328,6 +329,7 @@ struct ehea_channel {
 	u32 rq1_owed;
 	u32 rq1_batch;
 	u32 rx_bad;
+	u32 gap;
 	bool turning;
 	bool send_fired;
 	bool recv_fired;

@@ -481,11 +481,23 @@ unsigned int ehea_port_indir(const struct ehea_port *port, unsigned int bucket,
 	return bucket % channels;
 }
 
+/* Nothing is received behind a gap; it is one if it is there twice. */
+static void ehea_channel_check_gap(struct ehea_channel *ch)
+{
+	const struct ehea_ring *ring = &ch->qp.ring[EHEA_RQ1];
+	u32 gap = ehea_ring_has_gap(ring) ? ring->pos + 1 : 0;
+
+	if (gap && gap == ch->gap)
+		ehea_port_schedule_reset(ch->port, "a completion is missing");
+	ch->gap = gap;
+}
+
 /**
  * ehea_channels_kick - poll channels that have something to do
  * @set: set of channels
  *
- * The cure for an interrupt that was lost or came late.
+ * The cure for an interrupt that was lost or came late, and for a completion
+ * that never came.
  *
  * Context: process or softirq; RCU.
  */
@@ -499,6 +511,7 @@ void ehea_channels_kick(struct ehea_channels *set)
 
 		if (ehea_rx_pending(ch) || ehea_tx_pending(ch))
 			napi_schedule(&ch->napi);
+		ehea_channel_check_gap(ch);
 	}
 	local_bh_enable();
 }

@@ -191,6 +191,24 @@ static inline struct ehea_cqe *ehea_ring_peek_cqe(const struct ehea_ring *ring)
 	return cqe;
 }
 
+/**
+ * ehea_ring_has_gap - is there a completion behind one that is not there?
+ * @ring: ring of CQEs
+ *
+ * The adapter writes them in order, so one was lost. Of a ring that is read
+ * meanwhile the answer may be wrong.
+ *
+ * Return: true if it seems so.
+ */
+static inline bool ehea_ring_has_gap(const struct ehea_ring *ring)
+{
+	struct ehea_ring next = *ring;
+
+	ehea_ring_advance(&next);
+	/* The later one is looked at first. */
+	return ehea_ring_peek_cqe(&next) && !ehea_ring_peek_cqe(ring);
+}
+
 /* out_be64() orders what was written to memory before the doorbell. */
 static inline void ehea_qp_post(const struct ehea_qp *qp, u32 reg, u32 count)
 {

@@ -287,6 +287,19 @@ def test_lost_interrupts_stall_nothing_for_long(lab):
     scene.both_ways(guest)
 
 
+def test_lost_receive_completion_stalls_nothing_for_long(lab):
+    """It was never written in its place, those behind it were."""
+    guest = lab.boot(adapters(ports=1))
+    name = scene.ready(guest)[0]
+    scene.both_ways(guest)
+    guest.hea.fault("wr=rx1,times=1,corrupt=valid:0x80")
+    guest.status(f"ping -c 3 -i 0.1 -W 1 -s 20 {scene.host_ip()}")
+    guest.poll(lambda: not guest.status(
+        f"ping -c 1 -W 1 -s 20 {scene.host_ip()}"), "traffic again", 20)
+    assert scene.driver_stats(guest, name)["resets"] == 1
+    scene.both_ways(guest)
+
+
 def test_interrupt_storm_without_a_cause_stalls_nothing(lab):
     guest = lab.boot(adapters(ports=1))
     scene.ready(guest)

@@ -16,7 +16,7 @@ from ehealab.qmp import QmpError
 
 # Fields of a completion, by queue; any value may be in them.
 FIELDS = ("wr_id", "type", "status", "bytes", "vlan", "csum", "hlen", "count",
-          "cqe.token", "+0.1", "+4.4", "+7.1", "+8.8", "+24.8", "+32.8",
+          "cqe.token", "valid", "+0.1", "+4.4", "+7.1", "+8.8", "+24.8", "+32.8",
           "+56.8")
 QUEUES = ("rx1", "rx2", "rx3", "tx")
 SIZES = (46, 60, 90, 200, 600, 1400, 2500, 3900)
@@ -98,8 +98,8 @@ def _boot(lab, mtu=4000):
 
 
 # Harmful ones lead to resets, so they are rarer.
-HARMFUL = {"wr_id": 0.005, "type": 0.005, "bytes": 0.01, "status": 0.01,
-           "count": 0.01, "+7.1": 0.02}
+HARMFUL = {"wr_id": 0.002, "type": 0.002, "valid": 0.001, "bytes": 0.004,
+           "status": 0.004, "count": 0.01, "+7.1": 0.004, "+8.8": 0.001}
 
 
 def _spoil_completions(guest, rand):
