@@ -78,15 +78,6 @@ def test_sysfs_shows_what_drmgr_and_hwinfo_rely_on(lab):
     assert guest.sh(f"stat -c %a {adapter}/remove_port") == "200"
 
 
-def test_drmgr_of_powerpc_utils_accepts_memory_dlpar_with_the_driver(lab):
-    """drmgr refuses memory DLPAR when a module named ehea lacks the
-    capability; how far it gets in the lab beyond that is not judged."""
-    guest = lab.boot(adapters(ports=1))
-    scene.load(guest)
-    out = guest.sh("drmgr -c mem -a -q 1 -d 5 2>&1", check=False)
-    assert "not supported" not in out.lower() or "ehea" not in out.lower(), out
-
-
 @pytest.mark.on("power7", "power9")
 def test_two_adapters_with_four_ports_pass_traffic_on_each(lab):
     guest = lab.boot(adapters(ports=2, count=2))

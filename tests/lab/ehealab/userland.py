@@ -222,6 +222,9 @@ def build_initramfs(job, work, out):
     for name in ("dev", "proc", "sys", "tmp", "run", "etc", "root", "mnt",
                  "var/run", "var/log", "var/lock", "lib/modules"):
         (root / name).mkdir(parents=True, exist_ok=True)
+    # where the kernel and drmgr look for them
+    for name in ("modprobe", "lsmod"):
+        (root / "sbin" / name).symlink_to("../usr/bin/kmod")
     for path in guest_files():
         if path.suffix == ".c":
             job.run(f"compiling {path.name}", [
