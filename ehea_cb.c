@@ -95,6 +95,8 @@ static const u32 ehea_max_entries[EHEA_QP_QUEUES] = {
  * @status: R3 of a hypervisor call
  *
  * Fact: Documentation/hea-interface.rst section 3.2.
+ *
+ * Return: true if the call is to be repeated.
  */
 bool ehea_status_is_later(long status)
 {
@@ -502,6 +504,8 @@ void ehea_pack_bcmc(u64 *in, u16 port, u8 kind, const u8 *mac, u16 vlan)
  * @enabled: may the adapter touch the QP's queues?
  *
  * Fact: Documentation/hea-interface.rst section 3.5.
+ *
+ * Return: the register.
  */
 u64 ehea_pack_qp_control(enum ehea_qp_state state, bool enabled)
 {

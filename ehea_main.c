@@ -13,6 +13,7 @@
 #include <linux/of_platform.h>
 #include <linux/rculist.h>
 #include <linux/slab.h>
+#include <linux/string_choices.h>
 
 #include <asm/ibmebus.h>
 #include <asm/kexec.h>
@@ -276,7 +277,7 @@ static void ehea_port_event(struct ehea_port *port, u64 neqe)
 		ehea_port_set_link(port, up, neqe & EHEA_NEQE_EXT_UP);
 	if (netif_carrier_ok(port->netdev) != was_up)
 		netif_info(port, link, port->netdev, "link is %s\n",
-			   was_up ? "down" : "up");
+			   str_down_up(was_up));
 }
 
 static void ehea_adapter_malfunction(struct ehea_adapter *adapter)

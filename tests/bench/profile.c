@@ -123,6 +123,21 @@ static uint32_t word(const struct qemu_plugin_insn *insn)
 	return GUINT32_FROM_BE(w);
 }
 
+static void mark_insn(struct qemu_plugin_insn *insn, uint32_t w)
+{
+	qemu_plugin_vcpu_udata_cb_t cb = w == MARK_BEGIN ? begin : end;
+
+	qemu_plugin_register_vcpu_insn_exec_cb(insn, cb, QEMU_PLUGIN_CB_NO_REGS,
+					       NULL);
+}
+
+static void count_insn(struct qemu_plugin_insn *insn, struct counter *c)
+{
+	qemu_plugin_register_vcpu_insn_exec_inline(insn,
+						   QEMU_PLUGIN_INLINE_ADD_U64,
+						   &c->count, 1);
+}
+
 static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
 	size_t n = qemu_plugin_tb_n_insns(tb);
@@ -138,11 +153,8 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 		uint32_t w = word(insn);
 
 		if (w == MARK_BEGIN || w == MARK_END)
-			qemu_plugin_register_vcpu_insn_exec_cb(
-				insn, w == MARK_BEGIN ? begin : end,
-				QEMU_PLUGIN_CB_NO_REGS, NULL);
-		qemu_plugin_register_vcpu_insn_exec_inline(
-			insn, QEMU_PLUGIN_INLINE_ADD_U64, &c->count, 1);
+			mark_insn(insn, w);
+		count_insn(insn, c);
 	}
 	g_mutex_unlock(&lock);
 }

@@ -191,7 +191,7 @@ def _turn(serial):
 
     Everyone passes the gate first, so that a waiting serial case is next."""
     run = Path(os.environ[RUN_DIR])
-    with open(run / "gate", "w") as gate, open(run / "machine", "w") as lock:
+    with open(run / "gate", "wb") as gate, open(run / "machine", "wb") as lock:
         fcntl.flock(gate, fcntl.LOCK_EX)
         fcntl.flock(lock, fcntl.LOCK_EX if serial else fcntl.LOCK_SH)
         fcntl.flock(gate, fcntl.LOCK_UN)
@@ -233,7 +233,8 @@ class Lab:
         for guest in self.guests:
             try:
                 out += verdict.check(guest)
-            except Exception as err:    # the machine may be in any state
+            # The machine may be in any state.
+            except Exception as err:    # pylint: disable=broad-except
                 out.append(f"no verdict: {err}")
         return out
 

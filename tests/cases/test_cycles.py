@@ -12,6 +12,7 @@ from ehealab.guest import LMB, adapters
 
 # pylint: disable=wrong-import-position
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "bench"))
+# pylint: disable-next=wrong-import-position
 from eheabench.memory import Cycles             # noqa: E402
 
 CYCLES = {"plain": 30, "debug": 10}

@@ -4,7 +4,7 @@ everything back."""
 
 import pytest
 
-from ehealab import frames, scene
+from ehealab import scene
 from ehealab.guest import Adapter, adapters
 
 HOSTILE = ("H_HARDWARE", "H_RESOURCE", "H_AUTHORITY", "H_NO_MEM")

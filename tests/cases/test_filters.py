@@ -22,10 +22,12 @@ class Probe:
     def __init__(self, guest):
         self.guest = guest
         self.serial = 0
+        self.name = None
         self.job = None
 
     def listen(self, name):
         """Start the echo in the guest."""
+        self.name = name
         self.job = self.guest.job(f"frameecho {name}")
         self.job.wait_output("ready")
 
@@ -55,7 +57,6 @@ def probe(lab):
     name = scene.ready(guest)[0]
     out = Probe(guest)
     out.listen(name)
-    out.name = name
     return out
 
 
@@ -155,8 +156,7 @@ def test_75_groups_cost_few_calls_each_and_all_arrive(probe):
 def test_more_groups_than_firmware_holds_fall_back_to_all_multicast(lab):
     guest = lab.boot(adapters(ports=1, max_mc=8))
     probe = Probe(guest)
-    probe.name = scene.ready(guest)[0]
-    probe.listen(probe.name)
+    probe.listen(scene.ready(guest)[0])
     groups = [f"01:00:5e:02:00:{n:02x}" for n in range(20)]
     for group in groups:
         guest.sh(f"ip maddr add {group} dev {probe.name}")
@@ -173,8 +173,7 @@ def test_more_groups_than_firmware_holds_fall_back_to_all_multicast(lab):
 def test_forbidden_promiscuous_mode_is_reported_and_harmless(lab):
     guest = lab.boot(adapters(ports=1, promisc="off"))
     probe = Probe(guest)
-    probe.name = scene.ready(guest)[0]
-    probe.listen(probe.name)
+    probe.listen(scene.ready(guest)[0])
     guest.sh(f"ip link set {probe.name} promisc on", check=False)
     assert probe.arrives(scene.port_mac(guest))
     assert not probe.arrives(OTHER)

@@ -5,10 +5,10 @@
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
-[ $# -eq 1 ] && [ -f "$1/hw/ppc/spapr.c" ] || {
+if [ $# -ne 1 ] || [ ! -f "$1/hw/ppc/spapr.c" ]; then
 	echo "usage: $0 QEMU_SRC (an unpacked QEMU 7.2)" >&2
 	exit 2
-}
+fi
 cd "$1"
 
 put()

@@ -7,6 +7,7 @@
 
 #include <linux/errno.h>
 #include <linux/kernel.h>
+#include <linux/minmax.h>
 #include <linux/string.h>
 
 #include "ehea_busmap_model.h"
@@ -118,7 +119,7 @@ static void ehea_model_range(struct ehea_model *model, u64 *start, u64 *len)
 		*start += i;
 		room -= i;
 	}
-	*len = want < room ? want : room;
+	*len = min(want, room);
 }
 
 static const char *ehea_model_add(struct ehea_model *model)

@@ -62,7 +62,7 @@ static void expect_frame(struct kunit *test, struct sk_buff *skb, u32 len,
 	write_frame(wanted, len, first);
 	KUNIT_EXPECT_EQ(test, skb->len, len - ETH_HLEN);
 	KUNIT_EXPECT_MEMEQ(test, skb_mac_header(skb), wanted, len);
-	KUNIT_EXPECT_EQ(test, skb->protocol, htons(0x88b5));
+	KUNIT_EXPECT_EQ(test, ntohs(skb->protocol), 0x88b5);
 	consume_skb(skb);
 }
 

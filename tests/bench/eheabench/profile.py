@@ -50,12 +50,13 @@ class Symbols:
 class Window:
     """What ran between two marks."""
 
-    def __init__(self, path, symbols, stats):
+    def __init__(self, path, symbols, stats, output):
         self.functions = collections.Counter()
         self.modules = collections.Counter()
         self.vcpus = []
         self.total = 0
         self.stats = stats
+        self.output = output
         for line in path.read_text(encoding="ascii").splitlines():
             part = line.split()
             if part[0] == "vcpu":
@@ -139,8 +140,7 @@ class Machine:
         after = self.guest.hea.stats()
         path = self.guest.dir / f"window-{self._windows}"
         self._windows += 1
-        out = Window(path, self.symbols, delta(before, after))
-        out.output = output
+        out = Window(path, self.symbols, delta(before, after), output)
         path.unlink()
         return out
 

@@ -249,14 +249,13 @@ class Speed:
 
     def take(self):
         """Everything."""
-        for driver in DRIVERS:
+        for driver, module in DRIVERS.items():
             for mtu in (1500, 9000):
                 self._frames(driver, mtu)
             self.scaling(driver)
             if self.wanted("static"):
                 say(f"calls and memory, {NAMES[driver]}")
-                self.static[driver] = static(DRIVERS[driver],
-                                             self.opts.repeats)
+                self.static[driver] = static(module, self.opts.repeats)
 
 
 # Calls and memory

@@ -671,6 +671,7 @@ class Guest:
         event = self.wait_event(("DEVICE_DELETED", "MEM_UNPLUG_ERROR",
                                  "DEVICE_UNPLUG_GUEST_ERROR"), since,
                                 lambda d: d.get("device") == ident, timeout)
+        # pylint: disable-next=unsubscriptable-object
         if event["event"] != "DEVICE_DELETED":
             raise CaseError(f"removal of {ident}: {event}")
         self.qmp.command("object-del", id=f"mem-{ident}")

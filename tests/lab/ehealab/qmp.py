@@ -110,6 +110,8 @@ class Qmp:
 
     def set_link(self, name, up):
         """Set the link of a network client."""
+        # "name" is its argument, not the command's.
+        # pylint: disable-next=redundant-keyword-arg
         self.command("set_link", **{"name": name, "up": up})
 
     def close(self):

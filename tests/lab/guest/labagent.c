@@ -195,11 +195,11 @@ static void request(char *line)
 	job = job_of(id);
 	if (!job)
 		return;
-	if (!strcmp(line, "kill"))
+	if (!strcmp(line, "kill")) {
 		kill(-job->pid, atoi(rest));
-	else if (!strcmp(line, "in") && job->in >= 0)
+	} else if (!strcmp(line, "in") && job->in >= 0) {
 		write_all(job->in, rest, decode(rest));
-	else if (!strcmp(line, "eof") && job->in >= 0) {
+	} else if (!strcmp(line, "eof") && job->in >= 0) {
 		close(job->in);
 		job->in = -1;
 	}
@@ -310,7 +310,10 @@ static void on_child(int sig)
 
 int main(int argc, char **argv)
 {
-	struct sigaction sa = { .sa_handler = on_child, .sa_flags = SA_RESTART };
+	struct sigaction sa = {
+		.sa_handler = on_child,
+		.sa_flags = SA_RESTART,
+	};
 	char token[64];
 
 	if (argc != 2 || pipe2(child_pipe, O_CLOEXEC | O_NONBLOCK))

@@ -143,7 +143,9 @@ static uint64_t answer(int fd, uint16_t type)
 		for (nlh = (void *)buf; NLMSG_OK(nlh, len);
 		     nlh = NLMSG_NEXT(nlh, len)) {
 			if (nlh->nlmsg_type == NLMSG_ERROR) {
-				errno = -((struct nlmsgerr *)NLMSG_DATA(nlh))->error;
+				struct nlmsgerr *err = NLMSG_DATA(nlh);
+
+				errno = -err->error;
 				die("answer");
 			}
 			if (nlh->nlmsg_type == NLMSG_DONE)

@@ -111,7 +111,8 @@ static int recv_all(char **arg)
 		ssize_t n = recv(fd, buf, sizeof(buf), 0);
 		uint64_t number, t = now();
 
-		if (n < (ssize_t)sizeof(*stamp) || be32toh(stamp->magic) != magic)
+		if (n < (ssize_t)sizeof(*stamp) ||
+		    be32toh(stamp->magic) != magic)
 			continue;
 		number = be64toh(stamp->number);
 		got++;

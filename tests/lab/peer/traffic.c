@@ -6,11 +6,11 @@
  *
  *   traffic --flow TXFD RXFD MAGIC RATE WINDOW HEXFRAME OFFSET [--flow ...]
  *
- * TXFD -1: the sender is elsewhere, frames are only received; numbers must start
- * at 0. HEXFRAME is the frame to send; at OFFSET it gets u32 magic, u32 zero,
- * u64 number, u64 nanoseconds (big-endian). Received frames are found by the
- * magic at OFFSET. With a WINDOW no more than so many frames are under way: a
- * guest that is too slow for the rate is not drowned. 0: no limit.
+ * TXFD -1: the sender is elsewhere, frames are only received; numbers must
+ * start at 0. HEXFRAME is the frame to send; at OFFSET it gets, big-endian,
+ * u32 magic, u32 0, u64 number, u64 nanoseconds. Received frames are found by
+ * the magic at OFFSET. With a WINDOW no more than so many frames are under way:
+ * a guest that is too slow for the rate is not drowned. 0: no limit.
  *
  * Standard input: "stretch NAME" opens a new stretch of accounting (a frame
  * belongs to the stretch in which it was sent; without a sender: received) and
@@ -56,7 +56,7 @@ struct flow {
 	size_t len, offset;
 	uint64_t window, sent, due_ns, late_max_ns, progress_ns;
 	uint64_t first[MAX_STRETCHES];	/* first number of each stretch */
-	/* nanoseconds after the start at which each number came; 0: it did not */
+	/* nanoseconds after the start at which each number came; 0: never */
 	uint64_t *seen, seen_size, received, dup, reordered, top;
 };
 
@@ -218,7 +218,8 @@ static void note(struct flow *f, uint64_t number)
 		f->top = number + 1;
 }
 
-static void receive_frame(struct port *p, const unsigned char *frame, size_t len)
+static void receive_frame(struct port *p, const unsigned char *frame,
+			  size_t len)
 {
 	for (int i = 0; i < n_flows; i++) {
 		struct flow *f = &flows[i];
@@ -330,7 +331,8 @@ static void run(void)
 	for (int i = 0; i < n_ports; i++)
 		p[i + 1] = (struct pollfd){ ports[i].fd, POLLIN, 0 };
 	for (;;) {
-		uint64_t next = sending ? send_due() : now() + 10000000, t = now();
+		uint64_t next = sending ? send_due() : now() + 10000000;
+		uint64_t t = now();
 		struct timespec wait = { 0, 0 };
 
 		if (!sending && received() != before) {
@@ -383,7 +385,8 @@ static void print_stretch(struct flow *f, int s, uint64_t end_ns)
 		if (t > prev)
 			prev = t;
 	}
-	printf("{\"name\":\"%s\",\"begin_ms\":%.3f,\"end_ms\":%.3f,\"sent\":%llu,"
+	printf("{\"name\":\"%s\",\"begin_ms\":%.3f,\"end_ms\":%.3f,"
+	       "\"sent\":%llu,"
 	       "\"lost\":%llu,\"longest_loss\":%llu,\"gap_ms\":%.3f,"
 	       "\"gap_at_ms\":%.3f}", stretches[s].name,
 	       stretches[s].begin_ns / 1e6, end_ns / 1e6,
@@ -410,7 +413,8 @@ static void print_bins(struct flow *f, uint64_t end_ns)
 
 static void print_flow(struct flow *f, uint64_t end_ns)
 {
-	printf("{\"magic\":%u,\"sent\":%llu,\"received\":%llu,\"duplicates\":%llu,"
+	printf("{\"magic\":%u,\"sent\":%llu,\"received\":%llu,"
+	       "\"duplicates\":%llu,"
 	       "\"reordered\":%llu,\"send_late_ms\":%.3f,\"stretches\":[",
 	       f->magic, (unsigned long long)(f->tx >= 0 ? f->sent : f->top),
 	       (unsigned long long)f->received, (unsigned long long)f->dup,
@@ -434,15 +438,17 @@ int main(int argc, char **argv)
 	for (int i = 1; i < argc; i += 8) {
 		if (strcmp(argv[i], "--flow") || i + 7 >= argc ||
 		    n_flows == MAX_FLOWS) {
-			fputs("usage: traffic --flow TXFD RXFD MAGIC RATE WINDOW HEX OFFSET\n",
-			      stderr);
+			fputs("usage: traffic --flow TXFD RXFD MAGIC RATE "
+			      "WINDOW HEX OFFSET\n", stderr);
 			return 2;
 		}
 		parse_flow(argv + i + 1);
 	}
 	start = now();
-	for (int i = 0; i < n_flows; i++)
-		flows[i].due_ns = flows[i].progress_ns = start;
+	for (int i = 0; i < n_flows; i++) {
+		flows[i].due_ns = start;
+		flows[i].progress_ns = start;
+	}
 	new_stretch("start");
 	run();
 	end_ns = now() - start;
