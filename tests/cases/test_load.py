@@ -4,7 +4,7 @@
 import pytest
 
 from ehealab import scene
-from ehealab.guest import Adapter, Port, adapters, mac
+from ehealab.guest import PAGE, Adapter, Port, adapters, mac
 from ehealab.hea import delta
 
 
@@ -18,9 +18,13 @@ def test_twenty_times_load_open_close_unload_leaves_nothing(lab):
         assert guest.hea.live()
         guest.sh(f"ip link set {name} down && modprobe -r ehea")
         assert not guest.hea.live()
+        guest.sh("echo 3 > /proc/sys/vm/drop_caches")
         free.append(guest.mem_free())
-    # the first rounds fill caches; from then on nothing may trickle away
-    assert free[4] - free[-1] < 8, f"MiB free after each round: {free}"
+    # the first rounds fill caches; from then on not a page per round may
+    # trickle away. KASAN keeps what is freed for a while.
+    bound = 8 if lab.kernel == "debug" else 10 * PAGE / 1024
+    assert max(free[5:10]) - max(free[15:]) < bound, \
+        f"MiB free after each round: {free}"
 
 
 @pytest.mark.on("power7", "power9", "power9-debug")

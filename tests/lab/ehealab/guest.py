@@ -24,6 +24,7 @@ from .peer import Peer
 from .qmp import Qmp, QmpError
 
 LMB = 256                # MiB
+PAGE = 64                # KiB
 MACHINE = "pseries,x-vof=on,cap-htm=off,cap-cfpc=broken,cap-sbbc=broken," \
     "cap-ibs=broken,cap-ccf-assist=off"
 HASH = ",cap-hpt-max-page-size=64K"
@@ -624,9 +625,13 @@ class Guest:
                              self.read("/proc/meminfo")).group(1)) // 1024
 
     def mem_free(self):
-        """MemFree in MiB."""
-        return int(re.search(r"MemFree:\s+(\d+)",
-                             self.read("/proc/meminfo")).group(1)) // 1024
+        """Free memory in MiB. MemFree alone leaves out the pages in the CPUs'
+        own lists, and is told by counters that are added up now and then."""
+        text = self.sh("cat /proc/sys/vm/stat_refresh /proc/meminfo "
+                       "/proc/zoneinfo")
+        free = int(re.search(r"MemFree:\s+(\d+)", text).group(1)) / 1024
+        held = sum(map(int, re.findall(r"^\s+count:\s+(\d+)$", text, re.M)))
+        return free + held * PAGE / 1024
 
     def mem_plug(self, lmbs=1, node=None, **more):
         """Plug a DIMM and return its id without waiting for the guest."""
