@@ -116,6 +116,15 @@ struct ehea_view {
 	u32 rq_mark[2];
 };
 
+/*
+ * Add to a counter that has one writer: u64_stats_add() excludes interrupts on
+ * this architecture, which takes a while.
+ */
+static inline void ehea_stats_add(u64_stats_t *counter, u64 count)
+{
+	u64_stats_set(counter, u64_stats_read(counter) + count);
+}
+
 /* Counters of a send queue's completion side. */
 struct ehea_tx_stats {
 	struct u64_stats_sync syncp;

@@ -20,8 +20,9 @@
 #define EHEA_RECV_CQES		127
 
 /*
- * Was a CQ's event spent? A poll on another CPU may set the flag again at any
- * time; whoever clears it arms the CQ and looks at the ring after that.
+ * Was a CQ's event spent? A poll on another CPU may set the flag at any time,
+ * but after it has read the completions: if its flag is cleared here, the CQ
+ * is armed after all that it has read, and the ring looked at after that.
  */
 static bool ehea_take_fired(bool *fired)
 {
@@ -34,7 +35,7 @@ static bool ehea_take_fired(bool *fired)
 /*
  * Look at the rings once more after arming: nothing is retroactive. Both CQs
  * are armed before either is read back, for a read waits for the adapter. One
- * that had no completion is still armed.
+ * that had no completion is still armed, and will tell of the next.
  */
 static void ehea_channel_arm(struct ehea_channel *ch)
 {
@@ -49,7 +50,7 @@ static void ehea_channel_arm(struct ehea_channel *ch)
 		ehea_cq_arm_flush(&ch->send_cq);
 	if (recv)
 		ehea_cq_arm_flush(&ch->recv_cq);
-	if (ehea_tx_pending(ch) || ehea_rx_pending(ch))
+	if ((send && ehea_tx_pending(ch)) || (recv && ehea_rx_pending(ch)))
 		napi_schedule(&ch->napi);
 }
 

@@ -151,15 +151,11 @@ static inline u32 ehea_rx_plain(u32 head, const struct ehea_cqe *cqe)
  */
 static inline bool ehea_rx_is_whole(const struct sk_buff *skb)
 {
-	const u8 *data = skb->data;
-
-	if (unlikely(skb->protocol != htons(ETH_P_IP))) {
-		if (skb->protocol != htons(ETH_P_8021Q))
-			return false;
-		data += VLAN_HLEN;
-	}
 	/* Of a shorter frame IP makes nothing; the buffer is never shorter. */
-	return !ip_is_fragment((const struct iphdr *)data);
+	if (likely(skb->protocol == htons(ETH_P_IP)))
+		return !ip_is_fragment((const struct iphdr *)skb->data);
+	return skb->protocol == htons(ETH_P_8021Q) &&
+	       !ip_is_fragment((const struct iphdr *)(skb->data + VLAN_HLEN));
 }
 
 /**

@@ -40,7 +40,8 @@
 
 /* What one poll did. */
 struct ehea_rx_done {
-	bool csum;
+	u32 index;		/* of the channel */
+	bool csum;		/* the stack wants to know of checksums */
 	u32 work;		/* completions */
 	u32 lost;		/* of these, not delivered */
 	u32 bytes;
@@ -49,26 +50,19 @@ struct ehea_rx_done {
 	u32 csum_none;
 };
 
-/* Adding takes a while, so what is zero is left out. */
-static void ehea_rx_add(u64_stats_t *counter, u32 count)
-{
-	if (count)
-		u64_stats_add(counter, count);
-}
-
 static void ehea_rx_count(struct ehea_rx_stats *stats,
 			  const struct ehea_rx_done *done)
 {
 	u32 packets = done->work - done->lost;
 
 	u64_stats_update_begin(&stats->syncp);
-	ehea_rx_add(&stats->packets, packets);
-	ehea_rx_add(&stats->bytes, done->bytes);
-	ehea_rx_add(&stats->inlined, done->inlined);
-	ehea_rx_add(&stats->csum_complete, done->csum_complete);
-	ehea_rx_add(&stats->csum_unnecessary,
-		    packets - done->csum_complete - done->csum_none);
-	ehea_rx_add(&stats->csum_none, done->csum_none);
+	ehea_stats_add(&stats->packets, packets);
+	ehea_stats_add(&stats->bytes, done->bytes);
+	ehea_stats_add(&stats->inlined, done->inlined);
+	ehea_stats_add(&stats->csum_complete, done->csum_complete);
+	ehea_stats_add(&stats->csum_unnecessary,
+		       packets - done->csum_complete - done->csum_none);
+	ehea_stats_add(&stats->csum_none, done->csum_none);
 	u64_stats_update_end(&stats->syncp);
 }
 
@@ -96,34 +90,49 @@ static noinline void ehea_rq_release_aside(struct ehea_rq *rq,
 	}
 }
 
-/* Take a new page. Return: its bus address, or EHEA_BUSMAP_HOLE. */
-static u64 ehea_rq_new_page(struct ehea_channel *ch, struct ehea_rq *rq,
-			    const struct ehea_busmap *map)
+/* The MR misses a page, or there is none: try others. */
+static noinline u64 ehea_rq_other_page(struct ehea_channel *ch,
+				       struct ehea_rq *rq,
+				       const struct ehea_busmap *map,
+				       struct page **page)
 {
 	struct page *aside[EHEA_RX_PAGE_TRIES];
 	u64 bus = EHEA_BUSMAP_HOLE;
 	unsigned int tries = 0;
-	struct page *page;
 
-	while (tries < ARRAY_SIZE(aside)) {
-		page = page_pool_dev_alloc_pages(rq->pool);
-		if (unlikely(!page)) {
-			ehea_rx_count_one(ch, &ch->stats->rx.alloc_fail);
+	while (*page) {
+		bus = ehea_busmap_lookup(map, page_to_phys(*page));
+		if (bus != EHEA_BUSMAP_HOLE)
 			break;
-		}
-		bus = ehea_busmap_lookup(map, page_to_phys(page));
-		if (likely(bus != EHEA_BUSMAP_HOLE)) {
-			page_pool_fragment_page(page, rq->frags);
-			rq->frag = page_address(page);
-			rq->left = rq->frags;
-			break;
-		}
-		/* Keep it for now, or it would be the next one again. */
-		aside[tries++] = page;
 		ehea_rx_count_one(ch, &ch->stats->rx.mr_miss);
+		/* Keep it for now, or it would be the next one again. */
+		aside[tries++] = *page;
+		if (tries == ARRAY_SIZE(aside))
+			break;
+		*page = page_pool_dev_alloc_pages(rq->pool);
 	}
-	if (unlikely(tries))
-		ehea_rq_release_aside(rq, aside, tries);
+	if (!*page)
+		ehea_rx_count_one(ch, &ch->stats->rx.alloc_fail);
+	ehea_rq_release_aside(rq, aside, tries);
+	return bus;
+}
+
+/* Take a new page. Return: its bus address, or EHEA_BUSMAP_HOLE. */
+static u64 ehea_rq_new_page(struct ehea_channel *ch, struct ehea_rq *rq,
+			    const struct ehea_busmap *map)
+{
+	struct page *page = page_pool_dev_alloc_pages(rq->pool);
+	u64 bus = EHEA_BUSMAP_HOLE;
+
+	if (likely(page))
+		bus = ehea_busmap_lookup(map, page_to_phys(page));
+	if (unlikely(bus == EHEA_BUSMAP_HOLE))
+		bus = ehea_rq_other_page(ch, rq, map, &page);
+	if (unlikely(bus == EHEA_BUSMAP_HOLE))
+		return bus;
+	page_pool_fragment_page(page, rq->frags);
+	rq->frag = page_address(page);
+	rq->left = rq->frags;
 	return bus;
 }
 
@@ -508,7 +517,7 @@ static void ehea_rx_deliver(struct ehea_channel *ch, struct sk_buff *skb,
 				       be16_to_cpu(cqe->vlan_tag));
 		done->bytes += VLAN_HLEN;
 	}
-	skb_record_rx_queue(skb, ch->index);
+	skb_record_rx_queue(skb, done->index);
 	napi_gro_receive(&ch->napi, skb);
 }
 
@@ -540,11 +549,13 @@ static noinline __flatten u32 ehea_rx_frames(struct ehea_channel *ch,
 	const struct ehea_rq1_slot *end = base + ring->slots;
 	const struct ehea_rq1_slot *slot = base + ring->pos;
 	struct ehea_rx_done done = {
+		.index = ch->index,
 		.csum = ch->netdev->features & NETIF_F_RXCSUM,
 	};
 	u32 old = ring->valid ? 0 : EHEA_CQE_HEAD_VALID;
+	u32 left = budget;
 
-	while (done.work < budget) {
+	for (; left; left--) {
 		u32 head = be32_to_cpu(READ_ONCE(slot->cqe.head));
 		struct sk_buff *skb;
 		u32 plain;
@@ -560,7 +571,6 @@ static noinline __flatten u32 ehea_rx_frames(struct ehea_channel *ch,
 			ehea_rx_deliver(ch, skb, &slot->cqe, plain, &done);
 		else
 			done.lost++;
-		done.work++;
 		if (unlikely(++slot == end)) {
 			slot = base;
 			old ^= EHEA_CQE_HEAD_VALID;
@@ -568,6 +578,7 @@ static noinline __flatten u32 ehea_rx_frames(struct ehea_channel *ch,
 	}
 	ring->pos = slot - base;
 	ring->valid = old ? 0 : EHEA_CQE_VALID;
+	done.work = budget - left;
 	ehea_rx_count(&ch->stats->rx, &done);
 	return done.work;
 }
@@ -592,12 +603,12 @@ static void ehea_rx_give_back(struct ehea_channel *ch, u32 slots)
  */
 int ehea_rx_poll(struct ehea_channel *ch, int budget)
 {
-	u32 work = 0;
+	u32 work = ehea_rx_frames(ch, budget);
 	int i;
 
-	if (ehea_rx_pending(ch)) {
+	if (work) {
+		/* Not before they are read: see ehea_take_fired(). */
 		WRITE_ONCE(ch->recv_fired, true);
-		work = ehea_rx_frames(ch, budget);
 		ehea_rx_give_back(ch, work);
 	}
 	for (i = 0; i < ARRAY_SIZE(ch->rq); i++)

@@ -618,13 +618,6 @@ static void ehea_tx_complete_group(struct ehea_tx *tx,
 	WRITE_ONCE(tx->tail, group->head);
 }
 
-/* Adding takes a while, so what is zero is left out. */
-static void ehea_tx_add(u64_stats_t *counter, u32 count)
-{
-	if (count)
-		u64_stats_add(counter, count);
-}
-
 static bool ehea_tx_may_wake(const struct ehea_channel *ch)
 {
 	return !READ_ONCE(ch->tx.quiet) && rcu_access_pointer(ch->view);
@@ -650,11 +643,11 @@ static void ehea_tx_complete(struct ehea_channel *ch, u32 groups, int budget)
 					   !ehea_tx_may_wake(ch));
 
 	u64_stats_update_begin(&stats->syncp);
-	u64_stats_add(&stats->packets, done.packets);
-	u64_stats_add(&stats->bytes, done.bytes);
-	ehea_tx_add(&stats->csum, done.csum);
-	ehea_tx_add(&stats->gso_packets, done.gso);
-	ehea_tx_add(&stats->gso_wire_packets, done.gso_wire);
+	ehea_stats_add(&stats->packets, done.packets);
+	ehea_stats_add(&stats->bytes, done.bytes);
+	ehea_stats_add(&stats->csum, done.csum);
+	ehea_stats_add(&stats->gso_packets, done.gso);
+	ehea_stats_add(&stats->gso_wire_packets, done.gso_wire);
 	if (!woken)
 		u64_stats_inc(&stats->wake);
 	u64_stats_update_end(&stats->syncp);
@@ -706,7 +699,6 @@ static noinline __flatten void ehea_tx_reap(struct ehea_channel *ch, int budget)
 	struct ehea_cqe *cqe;
 	u32 more;
 
-	WRITE_ONCE(ch->send_fired, true);
 	while (cqes < ring->slots && (cqe = ehea_ring_peek_cqe(ring))) {
 		more = ehea_cqe_group(cqe, tx->mask, tx->group_tail + groups,
 				      READ_ONCE(tx->group_head));
@@ -718,6 +710,8 @@ static noinline __flatten void ehea_tx_reap(struct ehea_channel *ch, int budget)
 		cqes++;
 		ehea_ring_advance(ring);
 	}
+	/* Not before they are read: see ehea_take_fired(). */
+	WRITE_ONCE(ch->send_fired, true);
 	ehea_tx_ack(ch, cqes);
 	if (likely(groups)) {
 		smp_rmb(); /* read groups after group_head, as written */

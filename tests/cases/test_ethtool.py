@@ -316,15 +316,15 @@ def test_statistics_are_read_as_often_as_asked_for(lab):
 def test_frames_without_a_completion_are_as_many_as_asked_for(lab):
     guest = lab.boot(adapters(ports=1))
     name = scene.ready(guest)[0]
-    assert _field(guest.sh(f"ethtool -c {name}"), "tx-frames") == 64
-    for limit in (1, 8, 64):
+    assert _field(guest.sh(f"ethtool -c {name}"), "tx-frames") == 256
+    for limit in (1, 8, 256):
         guest.sh(f"ethtool -C {name} tx-frames {limit}")
         assert _field(guest.sh(f"ethtool -c {name}"), "tx-frames") == limit
         scene.both_ways(guest)
         guest.peer().send_many(_flows(guest, 500, 20))
         scene.ping(guest, scene.host_ip(), 20)
-    for limit in (0, 65):
-        _refused(guest, f"ethtool -C {name} tx-frames {limit}", "1 to 64")
+    for limit in (0, 257):
+        _refused(guest, f"ethtool -C {name} tx-frames {limit}", "1 to 256")
     _refused(guest, f"ethtool -C {name} rx-usecs 10", "unsupported")
 
 
