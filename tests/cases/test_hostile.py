@@ -28,12 +28,18 @@ BATCH = 250
 class Numbered:
     """Sends numbered frames; frameecho in the guest sends them back."""
 
-    def __init__(self, guest, name, rand):
+    def __init__(self, guest, rand):
         self.guest, self.rand = guest, rand
         self.peer = guest.peer()
         self.peer.answer = False
         self.sent = self.whole = self.damaged = 0
-        self.job = guest.job(f"while ! frameecho {name}; do :; done")
+        self.job = None
+
+    def listen(self):
+        """Have the frames sent back, also by a device that is new."""
+        if self.job:
+            self.job.stop()
+        self.job = self.guest.job(f"exec frameecho {self.guest.netdev()}")
         self.job.wait_output("ready")
 
     def _frame(self):
@@ -125,13 +131,14 @@ def _again(guest):
 
 @pytest.mark.on("power9-debug")
 def test_completions_full_of_nonsense_harm_nothing(lab):
-    guest, name = _boot(lab)
+    guest, _ = _boot(lab)
     guest.hea.tolerated = LIES
     rand = lab.random()
-    traffic = Numbered(guest, name, rand)
+    traffic = Numbered(guest, rand)
     wanted = 1_000_000 if lab.long else 3000
     done = spoilt = 0
     while done < wanted:
+        traffic.listen()
         _spoil_completions(guest, rand)
         first = traffic.sent
         for _ in range(40 if lab.long else 6):
@@ -197,6 +204,7 @@ def test_events_full_of_nonsense_harm_nothing(lab):
     rand = lab.random()
     count = 100_000 if lab.long else 1500
     for first in range(0, count, 50):
+        seen = guest.hea.calls("H_RESET_EVENTS")
         for _ in range(50):
             raw = rand.getrandbits(64)
             if rand.random() < 0.5:
@@ -205,7 +213,6 @@ def test_events_full_of_nonsense_harm_nothing(lab):
                     rand.choice((0x8030, 0x8032, 0x8033, 0x8031)) << 48
             guest.hea.action(f"neqe raw={raw:#x}")
         guest.hea.action("irq irq=neq")
-        seen = guest.hea.calls("H_RESET_EVENTS")
         guest.hea.wait(lambda h, n=seen: h.calls("H_RESET_EVENTS") > n,
                        f"event {first} to be taken", 60)
         if rand.random() < 0.1 and guest.hea.resources()["qp"]:
