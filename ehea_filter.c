@@ -384,14 +384,21 @@ void ehea_filter_close(struct ehea_port *port)
 }
 
 /**
- * ehea_filter_exit - forget about filters
+ * ehea_filter_exit - forget about filters, give the port its own address back
  * @port: port that goes, closed
+ *
+ * Firmware would tell the next driver the address that this one has set.
  *
  * Context: process, sleeps; nobody else uses the port.
  */
 void ehea_filter_exit(struct ehea_port *port)
 {
+	const struct net_device *netdev = port->netdev;
 	struct ehea_mc_addr *mc, *next;
+
+	if (!ether_addr_equal(netdev->dev_addr, netdev->perm_addr))
+		ehea_phyp_set_port_mac(&port->adapter->hea, port->id,
+				       netdev->perm_addr);
 
 	ehea_filter_drop_mc(port, true);
 	ehea_filter_set_allmulti(port, false);

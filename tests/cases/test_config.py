@@ -147,3 +147,12 @@ def test_reading_settings_changes_nothing(lab):
     for call in ("H_MODIFY_HEA_PORT", "H_MODIFY_HEA_QP", "H_REG_BCMC",
                  "H_ALLOC_HEA_RESOURCE"):
         assert before.get(call) == after.get(call), call
+
+
+def test_port_has_its_own_address_again_after_an_unload(lab):
+    guest = lab.boot(adapters(ports=1))
+    name = scene.ready(guest)[0]
+    guest.sh(f"ip link set {name} address 52:54:00:00:00:99")
+    guest.sh("modprobe -r ehea")
+    scene.ready(guest)
+    scene.both_ways(guest)

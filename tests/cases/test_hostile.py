@@ -129,7 +129,7 @@ def _again(guest):
     scene.up(guest)
 
 
-@pytest.mark.on("power9-debug")
+@pytest.mark.on("power9", "power9-debug")
 def test_completions_full_of_nonsense_harm_nothing(lab):
     guest, _ = _boot(lab)
     guest.hea.tolerated = LIES
@@ -173,7 +173,7 @@ def _spoil_calls(guest, rand):
                         f"seed={rand.getrandbits(32)}")
 
 
-@pytest.mark.on("power9-debug")
+@pytest.mark.on("power9", "power9-debug")
 def test_calls_that_answer_nonsense_harm_nothing(lab):
     """What was allocated under a wrong name is lost, until firmware is told
     to forget."""
@@ -197,7 +197,7 @@ def test_calls_that_answer_nonsense_harm_nothing(lab):
     assert spoilt
 
 
-@pytest.mark.on("power9-debug")
+@pytest.mark.on("power9", "power9-debug")
 def test_events_full_of_nonsense_harm_nothing(lab):
     guest, name = _boot(lab)
     guest.allow.append("malfunction")
@@ -267,7 +267,7 @@ def _frame(rand, guest, peer):
     return frames.ether(mac, peer.mac, frames.TYPE_IP, _ip(rand, guest))
 
 
-@pytest.mark.on("power9-debug")
+@pytest.mark.on("power9", "power9-debug")
 @pytest.mark.parametrize("mode", ["plain", "promiscuous"])
 def test_frames_full_of_nonsense_harm_nothing(lab, mode):
     guest = lab.boot(adapters(ports=1))

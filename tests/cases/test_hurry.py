@@ -72,7 +72,7 @@ def _script(rand, count, *what):
     return "while :; do\n" + "\n".join(lines) + "\ndone >/dev/null 2>&1\n"
 
 
-@pytest.mark.on("power9-debug")
+@pytest.mark.on("power9", "power9-debug")
 def test_operators_in_a_hurry_break_nothing(lab):
     ports = 3
     seconds = 1800 if lab.long else 20
@@ -155,7 +155,7 @@ def _ethtool(rand, name):
     return f"ethtool {option} {name} {line}"
 
 
-@pytest.mark.on("power9-debug")
+@pytest.mark.on("power9", "power9-debug")
 def test_ethtool_takes_any_argument_or_refuses_it(lab):
     guest = lab.boot(adapters(ports=1, default_qps=4))
     name = scene.ready(guest)[0]
