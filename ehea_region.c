@@ -18,8 +18,12 @@
 /* Replaced MRs that may linger on idle channels before these are paused. */
 #define EHEA_MAX_REGIONS	4
 
-/* How long frames that were sent may take before their QP is given up. */
+/*
+ * How long frames that were sent may take before their QP is given up. So many
+ * looks as well: the partition may have waited for a processor meanwhile.
+ */
 #define EHEA_DRAIN_TIMEOUT	msecs_to_jiffies(1000)
+#define EHEA_DRAIN_POLLS	1000
 #define EHEA_DRAIN_POLL_US	50
 
 static const struct {
@@ -263,8 +267,10 @@ static void ehea_channel_abandon(struct ehea_channel *ch, const char *why)
  */
 static void ehea_channel_drain(struct ehea_channel *ch, unsigned long end)
 {
+	unsigned int polls = 0;
+
 	while (ch->running && !ehea_channel_tx_turned(ch)) {
-		if (time_after(jiffies, end)) {
+		if (polls++ >= EHEA_DRAIN_POLLS && time_after(jiffies, end)) {
 			ehea_channel_abandon(ch, "send queue hangs");
 			return;
 		}

@@ -437,6 +437,22 @@ def test_module_may_be_unloaded_and_loaded_while_memory_changes(lab):
     scene.both_ways(guest)
 
 
+def test_hung_send_queue_does_not_hold_up_a_removal(lab):
+    guest = _boot(lab, ports=1)
+    scene.up(guest)
+    dimm = guest.mem_add(1)
+    scene.settled(guest)
+    guest.allow += ["NETDEV WATCHDOG", "(?i)transmit queue", "timed out"]
+    guest.hea.action("hold port=1")
+    guest.status(f"ping -c 1 -W 1 -s 1000 {scene.host_ip()}")
+    guest.mem_del(dimm)
+    guest.wait_console("send queue hangs")
+    guest.hea.action("release port=1")
+    guest.poll(lambda: not guest.status(
+        f"ping -c 1 -W 1 {scene.host_ip()}"), "traffic again", 60)
+    scene.both_ways(guest)
+
+
 def test_open_port_pins_no_removable_memory(lab):
     """After a removal no MR may cover the LMB: firmware refuses it else, and
     counts that."""
