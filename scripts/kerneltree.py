@@ -33,7 +33,7 @@ UNCHECKED = ("FILE_PATH_CHANGES", "CAMELCASE", "MACRO_ARG_REUSE")
 # The header in linux/ leaves the other out where there is no kexec; an IST is
 # an interrupt source number.
 EXPECTED = re.compile(r"Use #include <linux/kexec\.h> instead of|"
-                      r"'ISTs?' may be misspelled")
+                      r"'ISTs?' may be misspelled", re.I)
 SOURCE_LINE = f'source "{DRIVER}/Kconfig"\n'
 MAKE_LINE = "obj-$(CONFIG_EHEA) += ehea/\n"
 
