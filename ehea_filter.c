@@ -426,8 +426,9 @@ int ehea_filter_set_mac(struct ehea_port *port, const u8 *mac)
 	ether_addr_copy(old, port->netdev->dev_addr);
 	err = ehea_phyp_set_port_mac(hea, port->id, mac);
 	/* Firmware that fails may have taken it none the less. */
-	if (err && err != -EPERM)
-		ehea_phyp_set_port_mac(hea, port->id, old);
+	if (err && err != -EPERM &&
+	    ehea_phyp_set_port_mac(hea, port->id, old))
+		netdev_err(port->netdev, "address in firmware is not known\n");
 	if (err || !rtnl_dereference(port->channels))
 		return err;
 
