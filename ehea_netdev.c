@@ -167,7 +167,7 @@ static bool ehea_port_is_drained(struct ehea_channels *set,
 	return true;
 }
 
-/* Let queues that get nothing new any more finish, and count, what they have. */
+/* Let queues that get nothing new finish, and count, what they have. */
 static void ehea_port_drain(struct ehea_channels *set)
 {
 	unsigned long end = jiffies + msecs_to_jiffies(EHEA_DRAIN_MS);

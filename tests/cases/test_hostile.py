@@ -16,8 +16,8 @@ from ehealab.qmp import QmpError
 
 # Fields of a completion, by queue; any value may be in them.
 FIELDS = ("wr_id", "type", "status", "bytes", "vlan", "csum", "hlen", "count",
-          "cqe.token", "valid", "+0.1", "+4.4", "+7.1", "+8.8", "+24.8", "+32.8",
-          "+56.8")
+          "cqe.token", "valid", "+0.1", "+4.4", "+7.1", "+8.8", "+24.8",
+          "+32.8", "+56.8")
 QUEUES = ("rx1", "rx2", "rx3", "tx")
 SIZES = (46, 60, 90, 200, 600, 1400, 2500, 3900)
 # The driver was told that WQEs are used up, or free, which are not.
@@ -199,7 +199,7 @@ def test_calls_that_answer_nonsense_harm_nothing(lab):
 
 @pytest.mark.on("power9", "power9-debug")
 def test_events_full_of_nonsense_harm_nothing(lab):
-    guest, name = _boot(lab)
+    guest, _ = _boot(lab)
     guest.allow.append("malfunction")
     rand = lab.random()
     count = 100_000 if lab.long else 1500
@@ -219,14 +219,14 @@ def test_events_full_of_nonsense_harm_nothing(lab):
             with contextlib.suppress(QmpError):
                 guest.hea.action(f"eqe raw={rand.getrandbits(64):#x}")
     lab.tally("events corrupted", count)
-    guest.sh(f"modprobe -r ehea; modprobe ehea")
+    guest.sh("modprobe -r ehea; modprobe ehea")
     scene.up(guest)
     scene.both_ways(guest)
 
 
 # The wire
 
-def _ip(rand, guest):
+def _ip(rand):
     """An IPv4 packet to the guest whose header tells what it likes."""
     payload = rand.randbytes(rand.randrange(0, 200))
     good = frames.ipv4(scene.host_ip(), scene.guest_ip(),
@@ -264,7 +264,7 @@ def _frame(rand, guest, peer):
     if kind == 5:                               # IPv6, likewise
         return frames.ether(mac, peer.mac, 0x86dd,
                             b"\x60" + rand.randbytes(rand.randrange(0, 200)))
-    return frames.ether(mac, peer.mac, frames.TYPE_IP, _ip(rand, guest))
+    return frames.ether(mac, peer.mac, frames.TYPE_IP, _ip(rand))
 
 
 @pytest.mark.on("power9", "power9-debug")

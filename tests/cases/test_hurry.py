@@ -65,10 +65,10 @@ def _commands(rand, ports, blocks, device):
     return rand.choice(rare if rand.random() < 0.12 else common)
 
 
-def _script(rand, count, *what):
+def _script(rand, count, ports, blocks, device):
     """So many commands, again and again until the file "end" is there."""
-    lines = [f"test -e /tmp/end && exit 0; {_commands(rand, *what)}"
-             for _ in range(count)]
+    lines = ["test -e /tmp/end && exit 0; "
+             + _commands(rand, ports, blocks, device) for _ in range(count)]
     return "while :; do\n" + "\n".join(lines) + "\ndone >/dev/null 2>&1\n"
 
 
@@ -80,7 +80,7 @@ def test_operators_in_a_hurry_break_nothing(lab):
                      append=MOVABLE, smp=2)
     guest.allow += ["NETDEV WATCHDOG"]
     blocks = guest.dimm_blocks(guest.mem_add(2))
-    names = scene.ready(guest, ports)
+    scene.ready(guest, ports)
     device = guest.sh(f"basename {DRIVER}/*lhea*")
     guest.sh("ip netns add far")
     rand = lab.random()
@@ -91,7 +91,7 @@ def test_operators_in_a_hurry_break_nothing(lab):
         job.feed(script.encode())
         jobs.append(job)
     # traffic from both sides; ports that are down or gone lose it
-    for port, name in enumerate(names):
+    for port in range(ports):
         jobs.append(guest.job(
             "while ! test -e /tmp/end; do "
             f"ping -q -c 20 -i 0.02 -W 1 -s 1000 {scene.host_ip(port)}; "
@@ -151,7 +151,7 @@ def _ethtool(rand, name):
     option = rand.choice(sorted(SET))
     words = [w for n in range(rand.randrange(1, 4))
              for w in (rand.choice(SET[option]), rand.choice(CHOICES))]
-    line = " ".join(words).split(";")[0]
+    line = " ".join(words).split(";", maxsplit=1)[0]
     return f"ethtool {option} {name} {line}"
 
 
@@ -179,7 +179,8 @@ def test_without_privilege_nothing_is_changed(lab):
     name = scene.ready(guest)[0]
     before = guest.hea.stats()["calls"]
     changed = ("H_MODIFY_HEA_PORT", "H_ALLOC_HEA_RESOURCE", "H_REG_BCMC")
-    for command in (f"ethtool -G {name} tx 255", f"ethtool -L {name} combined 1",
+    for command in (f"ethtool -G {name} tx 255",
+                    f"ethtool -L {name} combined 1",
                     f"ethtool -d {name}", f"ip link set {name} down",
                     "cat /sys/kernel/debug/ehea/*/memory",
                     f"printf 1 > {DRIVER}/*/remove_port",

@@ -18,7 +18,8 @@ DEBUGFS = "/sys/kernel/debug/ehea"
 PAGE_16G = 16 << 30
 INJECT = "/sys/kernel/debug/notifier-error-inject/memory/actions"
 both = pytest.mark.on("power7", "power9")
-RATES = {"plain": 1000, "7.2": 1000, "debug": 500}   # frames per second, each way
+# frames per second, each way
+RATES = {"plain": 1000, "7.2": 1000, "debug": 500}
 three = pytest.mark.on("power7", "power9", "power9-debug")
 
 
