@@ -8,7 +8,8 @@ A case asks for the fixture "lab" and boots what it needs:
         guest = lab.boot(adapters(ports=2))
 
 The mark lists CPU and kernel pairs; without it the case runs on power9 with
-the plain kernel. "serial" marks cases whose timing another guest would spoil.
+the plain kernel. Pairs in faults=(...) take long, and run with --faults only.
+"serial" marks cases whose timing another guest would spoil.
 """
 
 import collections
@@ -55,7 +56,7 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "on(*pairs): CPU[-kernel] pairs")
+    config.addinivalue_line("markers", "on(*pairs, faults=()): CPU[-kernel]")
     config.addinivalue_line("markers", "serial: runs with no other guest")
     if not hasattr(config, "workerinput") and RUN_DIR not in os.environ:
         os.environ[RUN_DIR] = tempfile.mkdtemp(prefix="ehea-run-")
@@ -64,8 +65,11 @@ def pytest_configure(config):
 
 def _pairs(metafunc):
     mark = metafunc.definition.get_closest_marker("on")
+    wanted = mark.args if mark else DEFAULT
+    if mark and metafunc.config.getoption("--faults"):
+        wanted += mark.kwargs.get("faults", ())
     pairs = [tuple(p.split("-", 1)) if "-" in p else (p, "plain")
-             for p in (mark.args if mark else DEFAULT)]
+             for p in wanted]
     cpu = metafunc.config.getoption("--cpu")
     kernel = metafunc.config.getoption("--kernel")
     if cpu:

@@ -106,7 +106,7 @@ def test_what_firmware_keeps_for_now_is_freed_at_the_next_open(lab):
     scene.both_ways(guest)
 
 
-@pytest.mark.on("power9", "power9-debug")
+@pytest.mark.on("power9", faults=("power9-debug",))
 def test_wedged_firmware_lets_the_driver_close_and_unload(lab):
     """Every call is answered with "later", for ever."""
     guest = lab.boot(adapters(ports=2, default_qps=4))

@@ -128,7 +128,7 @@ def _calls_of_a_cycle(guest):
             if count["total"] > before.get(op, {}).get("total", 0)}
 
 
-@pytest.mark.on("power9", "power9-debug")
+@pytest.mark.on("power9", faults=("power9-debug",))
 @pytest.mark.parametrize("status", HOSTILE)
 def test_each_call_of_load_and_open_may_fail_once(lab, status):
     """First, second, middle and last call of each kind. How often a call is
