@@ -294,6 +294,9 @@ struct ehea_rq {
 	spinlock_t lock;	/* excludes posting from re-keying */
 };
 
+/* How often a CQ that had completions is armed. */
+#define EHEA_FIRED		2
+
 /**
  * struct ehea_channel - a QP with its CQs, EQ, interrupt and NAPI
  * @napi: polls send and receive completions
@@ -310,7 +313,7 @@ struct ehea_rq {
  * @rx_bad: receive completions that made no sense
  * @gap: position + 1 where a receive completion seems to be missing, or 0
  * @turning: a replaced view is still in use by posted WQEs
- * @send_fired: @send_cq had completions since it was armed
+ * @send_fired: EHEA_FIRED when @send_cq had completions since it was armed
  * @recv_fired: @recv_cq did
  * @qp: queue pair
  * @send_cq: send completions
@@ -340,8 +343,8 @@ struct ehea_channel {
 	u32 rx_bad;
 	u32 gap;
 	bool turning;
-	bool send_fired;
-	bool recv_fired;
+	u8 send_fired;
+	u8 recv_fired;
 
 	/* Slow path fields follow */
 	struct ehea_qp qp;

@@ -20,15 +20,19 @@
 #define EHEA_RECV_CQES		127
 
 /*
- * Was a CQ's event spent? A poll on another CPU may set the flag at any time,
- * but after it has read the completions: if its flag is cleared here, the CQ
- * is armed after all that it has read, and the ring looked at after that.
+ * Was a CQ's event spent? Perhaps twice: the event after an arming may tell of
+ * completions that had been read before it. A poll on another CPU may set the
+ * count at any time, but after it has read the completions: if its count is
+ * taken here, the CQ is armed after all that it has read, and the ring looked
+ * at after that.
  */
-static bool ehea_take_fired(bool *fired)
+static bool ehea_take_fired(u8 *fired)
 {
-	if (!READ_ONCE(*fired))
+	u8 times = READ_ONCE(*fired);
+
+	if (!times)
 		return false;
-	WRITE_ONCE(*fired, false);
+	WRITE_ONCE(*fired, times - 1);
 	return true;
 }
 
@@ -372,8 +376,8 @@ static int ehea_channel_start(struct ehea_channel *ch)
 		goto free_irq;
 
 	/* The first poll arms the CQs. */
-	ch->send_fired = true;
-	ch->recv_fired = true;
+	ch->send_fired = EHEA_FIRED;
+	ch->recv_fired = EHEA_FIRED;
 	local_bh_disable();
 	napi_schedule(&ch->napi);
 	local_bh_enable();

@@ -711,7 +711,7 @@ static noinline __flatten void ehea_tx_reap(struct ehea_channel *ch, int budget)
 		ehea_ring_advance(ring);
 	}
 	/* Not before they are read: see ehea_take_fired(). */
-	WRITE_ONCE(ch->send_fired, true);
+	WRITE_ONCE(ch->send_fired, EHEA_FIRED);
 	ehea_tx_ack(ch, cqes);
 	if (likely(groups)) {
 		smp_rmb(); /* read groups after group_head, as written */
