@@ -143,7 +143,8 @@ def documents():
         path = ROOT / "Documentation" / f"{name}.rst"
         text = path.read_text(encoding="utf-8")
         if name == "index":
-            text = re.sub(r"^   testing\n", "", text, flags=re.M)
+            text = re.sub(r"^   (testing|performance)\n", "", text,
+                          flags=re.M)
         found[f"{HERE}/{name}.rst"] = text
     found[ABI] = (ROOT / ABI).read_text(encoding="utf-8")
     return found

@@ -50,6 +50,13 @@ def _agree(guest, name, port=1, ns=None):
         raise CaseError(f"{name}, stack less firmware: {last['diff']}") from err
 
 
+def _quiet(guest):
+    """Load the driver, and bring a port up that sends nothing by itself: IPv6
+    reports whenever it likes, so that two looks at counters differ."""
+    guest.write("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1")
+    return scene.ready(guest)[0]
+
+
 def _qstats(guest, name):
     """Statistics of queues: {scope: {name: value}}."""
     out = {}
@@ -67,11 +74,7 @@ def test_frames_and_bytes_survive_close_reset_and_queue_changes(lab):
     """Traffic goes on in all changes, so that each finds frames under way;
     but not in a QP error: what becomes of them then nobody knows."""
     guest = lab.boot(adapters(ports=1, default_qps=4))
-    scene.load(guest)
-    name = guest.netdev()
-    # its reports come whenever they like
-    guest.write(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6", "1")
-    scene.up(guest)
+    name = _quiet(guest)
     steps = (f"ip link set {name} down; ip link set {name} up",
              f"ethtool -L {name} combined 4", f"ethtool -G {name} tx 255",
              f"ethtool -t {name} offline", f"ethtool -L {name} combined 1")
@@ -291,7 +294,7 @@ def test_counters_refused_by_firmware_leave_the_log_alone(lab):
 @pytest.mark.on("power7", "power9")
 def test_queue_statistics_add_up_to_those_of_the_device(lab):
     guest = lab.boot(adapters(ports=1, default_qps=4))
-    name = scene.ready(guest)[0]
+    name = _quiet(guest)
     guest.sh(f"ethtool -L {name} combined 4")
     guest.job("udpseq echo 7").wait_output("ready")
     peer = guest.peer()
@@ -322,7 +325,7 @@ def test_queue_statistics_add_up_to_those_of_the_device(lab):
 
 def test_driver_counters_are_named_by_queue_and_match_firmware(lab):
     guest = lab.boot(adapters(ports=1, default_qps=2))
-    name = scene.ready(guest)[0]
+    name = _quiet(guest)
     scene.both_ways(guest, count=10)
     _agree(guest, name)
     own, theirs = scene.driver_stats(guest, name), guest.hea.port(1)
