@@ -32,7 +32,7 @@ class Numbered:
         self.guest, self.rand = guest, rand
         self.peer = guest.peer()
         self.peer.answer = False
-        self.sent = self.whole = self.damaged = 0
+        self.sent = self.last = self.whole = self.damaged = 0
         self.job = None
 
     def listen(self):
@@ -72,18 +72,21 @@ class Numbered:
                struct.unpack("!I", body[:4])[0]:
                 number, = struct.unpack("!Q", body[4:12])
                 assert 1 <= number <= self.sent, "a frame that was not sent"
+                self.last = number
                 self.whole += 1
             else:
                 self.damaged += 1
 
-    def _comes_back(self):
-        self.whole = 0
+    def _comes_back(self, first):
         self.batch(1)
-        return self.whole
+        return self.last > first
 
     def all_return(self, count=BATCH, timeout=60):
-        """Wait until frames come back again, and then see that all do."""
-        self.guest.poll(self._comes_back, "traffic again", timeout, 0.2)
+        """Wait until a frame comes back that was sent from now on, behind all
+        that came before it, and then see that all do."""
+        now = self.sent
+        self.guest.poll(lambda: self._comes_back(now), "traffic again",
+                        timeout, 0.2)
         self.whole = self.damaged = 0
         first = self.sent
         while self.sent < first + count:
