@@ -308,6 +308,7 @@ static noinline int ehea_tx_write_pieces(struct ehea_swqe *wqe,
 		return -EMSGSIZE;
 	wqe->imm_len = skb->len;
 	wqe->ctrl = cpu_to_be16(EHEA_SWQE_IMM);
+	memset(wqe->imm, 0, ETH_ZLEN);
 	return skb_copy_bits(skb, 0, wqe->imm, skb->len);
 }
 
@@ -415,9 +416,10 @@ static noinline __flatten netdev_tx_t ehea_xmit_large(struct ehea_channel *ch,
 
 	ehea_tx_clear(wqe);
 	keep = ehea_tx_write(ch, view, wqe, skb);
+	if (unlikely(keep == -EBUSY))
+		return ehea_tx_busy(ch);
 	if (unlikely(keep < 0))
-		return keep == -EBUSY ? ehea_tx_busy(ch) :
-					ehea_tx_drop(ch, skb);
+		return ehea_tx_drop(ch, skb);
 	if (likely(keep)) {
 		tx->open->held = true;
 		tx->skb[tx->skb_head++ & tx->mask] = skb;
@@ -441,7 +443,8 @@ static bool ehea_tx_is_small(const struct sk_buff *skb)
 
 /*
  * Copy a small frame. Pieces of a fixed size need no call; both the WQE and
- * the memory of an skb go on behind the last byte.
+ * the memory of an skb go on behind the last byte. What lies there is not for
+ * the wire, should the adapter pad with it.
  */
 static void ehea_tx_copy(u8 *imm, const u8 *data, u32 len)
 {
@@ -450,6 +453,8 @@ static void ehea_tx_copy(u8 *imm, const u8 *data, u32 len)
 	memcpy(imm, data, EHEA_TX_PIECE);
 	for (at = EHEA_TX_PIECE; at < len; at += EHEA_TX_NEXT_PIECE)
 		memcpy(imm + at, data + at, EHEA_TX_NEXT_PIECE);
+	if (len < at)
+		memset(imm + len, 0, at - len);
 }
 
 /* The adapter has all of a small frame. */
@@ -711,7 +716,7 @@ static noinline __flatten void ehea_tx_reap(struct ehea_channel *ch, int budget)
 		ehea_ring_advance(ring);
 	}
 	/* Not before they are read: see ehea_take_fired(). */
-	WRITE_ONCE(ch->send_fired, EHEA_FIRED);
+	atomic_set(&ch->send_fired, EHEA_FIRED);
 	ehea_tx_ack(ch, cqes);
 	if (likely(groups)) {
 		smp_rmb(); /* read groups after group_head, as written */

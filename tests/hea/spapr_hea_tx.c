@@ -159,6 +159,21 @@ static void hea_tx_out(HeaSend *tx, uint8_t *frame, size_t len)
     }
 }
 
+/*
+ * What hardware pads with is not known. The worst for a guest is what it left
+ * behind the frame in its WQE, so that is what shows on the wire.
+ */
+static void hea_tx_pad(const HeaSend *tx, uint8_t *frame, size_t len)
+{
+    size_t count = ETH_ZLEN - len;
+
+    if (tx->descs) {
+        memset(frame + len, 0, count);
+    } else {
+        memcpy(frame + len, tx->wqe + HEA_WQE_HEADER + tx->imm_len, count);
+    }
+}
+
 /* Tag, padding, size; there is room for both behind the frame */
 static void hea_tx_finish(HeaSend *tx, uint8_t *frame, size_t len)
 {
@@ -171,7 +186,7 @@ static void hea_tx_finish(HeaSend *tx, uint8_t *frame, size_t len)
         len += HEA_VLAN_LEN;
     }
     if (len < ETH_ZLEN) {
-        memset(frame + len, 0, ETH_ZLEN - len);
+        hea_tx_pad(tx, frame, len);
         len = ETH_ZLEN;
     }
     if (len + HEA_FCS_LEN > hea_frame_limit(port, frame, len)) {
