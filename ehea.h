@@ -313,8 +313,9 @@ struct ehea_rq {
  * @rx_bad: receive completions that made no sense
  * @gap: position + 1 where a receive completion seems to be missing, or 0
  * @turning: a replaced view is still in use by posted WQEs
- * @send_fired: EHEA_FIRED when @send_cq had completions since it was armed
- * @recv_fired: @recv_cq did
+ * @send_fired: times that @send_cq is to be armed: EHEA_FIRED after
+ *	completions were read, less one for each arming
+ * @recv_fired: likewise @recv_cq
  * @qp: queue pair
  * @send_cq: send completions
  * @recv_cq: event arming of receive completions
@@ -343,8 +344,8 @@ struct ehea_channel {
 	u32 rx_bad;
 	u32 gap;
 	bool turning;
-	u8 send_fired;
-	u8 recv_fired;
+	atomic_t send_fired;
+	atomic_t recv_fired;
 
 	/* Slow path fields follow */
 	struct ehea_qp qp;

@@ -26,14 +26,9 @@
  * taken here, the CQ is armed after all that it has read, and the ring looked
  * at after that.
  */
-static bool ehea_take_fired(u8 *fired)
+static bool ehea_take_fired(atomic_t *fired)
 {
-	u8 times = READ_ONCE(*fired);
-
-	if (!times)
-		return false;
-	WRITE_ONCE(*fired, times - 1);
-	return true;
+	return atomic_dec_if_positive(fired) >= 0;
 }
 
 /*
@@ -376,8 +371,8 @@ static int ehea_channel_start(struct ehea_channel *ch)
 		goto free_irq;
 
 	/* The first poll arms the CQs. */
-	ch->send_fired = EHEA_FIRED;
-	ch->recv_fired = EHEA_FIRED;
+	atomic_set(&ch->send_fired, EHEA_FIRED);
+	atomic_set(&ch->recv_fired, EHEA_FIRED);
 	local_bh_disable();
 	napi_schedule(&ch->napi);
 	local_bh_enable();

@@ -293,14 +293,15 @@ void ehea_get_eth_ctrl_stats(struct net_device *netdev,
 			     struct ethtool_eth_ctrl_stats *stats)
 {
 	u64 mib[EHEA_CB6_COUNTERS];
+	u64 unknown;
 
 	if (!ehea_mib_read(netdev, mib))
 		return;
+	unknown = mib[EHEA_CB6_RX_UNSUPP_OPCODES];
 	/* Pause is the only MAC control frame that is sent or understood. */
 	stats->MACControlFramesTransmitted = mib[EHEA_CB6_TX_PAUSE];
-	stats->MACControlFramesReceived = mib[EHEA_CB6_RX_PAUSE] +
-					  mib[EHEA_CB6_RX_UNSUPP_OPCODES];
-	stats->UnsupportedOpcodesReceived = mib[EHEA_CB6_RX_UNSUPP_OPCODES];
+	stats->MACControlFramesReceived = mib[EHEA_CB6_RX_PAUSE] + unknown;
+	stats->UnsupportedOpcodesReceived = unknown;
 }
 
 static const struct ethtool_rmon_hist_range ehea_rmon_ranges[] = {

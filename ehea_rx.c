@@ -608,7 +608,7 @@ int ehea_rx_poll(struct ehea_channel *ch, int budget)
 
 	if (work) {
 		/* Not before they are read: see ehea_take_fired(). */
-		WRITE_ONCE(ch->recv_fired, EHEA_FIRED);
+		atomic_set(&ch->recv_fired, EHEA_FIRED);
 		ehea_rx_give_back(ch, work);
 	}
 	for (i = 0; i < ARRAY_SIZE(ch->rq); i++)

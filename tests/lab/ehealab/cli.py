@@ -104,22 +104,23 @@ def parser():
         sub.add_argument("--cpu", choices=CPUS, default=cpu)
         sub.add_argument("--kernel", choices=KERNELS, default=kernel)
 
+    def cases(sub):
+        sub.add_argument("-k", dest="pattern", metavar="PATTERN")
+        sub.add_argument("-j", dest="jobs", type=int, default=2,
+                         help="guests at a time (default 2)")
+
     add("build", cmd_build).add_argument("artifact", nargs="*")
     add("list", cmd_list)
     machine(add("demo", cmd_demo), "power9", "plain")
     sub = add("check", cmd_check)
-    sub.add_argument("-k", dest="pattern", metavar="PATTERN")
-    sub.add_argument("-j", dest="jobs", type=int, default=2,
-                     help="guests at a time (default 2)")
+    cases(sub)
     sub.add_argument("--faults", action="store_true",
                      help="the long forms of the cases that inject faults")
     sub.add_argument("--seed", type=int, default=1,
                      help="of all that is random in them (default 1)")
     machine(sub, None, None)
     sub = add("coverage", cmd_coverage)
-    sub.add_argument("-k", dest="pattern", metavar="PATTERN")
-    sub.add_argument("-j", dest="jobs", type=int, default=2,
-                     help="guests at a time (default 2)")
+    cases(sub)
     sub.add_argument("--report", action="store_true",
                      help="run nothing, report on the last run again")
     sub = add("bench", cmd_bench)
