@@ -65,7 +65,7 @@ def test_answer_that_cannot_be_right_fails_the_open_and_nothing_else(lab):
     scene.both_ways(guest)
 
 
-@pytest.mark.on("power9", "power9-debug")
+@pytest.mark.on("power9", faults=("power9-debug",))
 @pytest.mark.parametrize("kind", ["qp", "cq", "eq"])
 def test_what_firmware_keeps_for_now_is_freed_when_it_relents(lab, kind):
     guest = lab.boot(adapters(ports=1))
@@ -78,7 +78,7 @@ def test_what_firmware_keeps_for_now_is_freed_when_it_relents(lab, kind):
     assert not guest.hea.live()
 
 
-@pytest.mark.on("power9", "power9-debug")
+@pytest.mark.on("power9", faults=("power9-debug",))
 def test_region_that_firmware_keeps_is_freed_with_the_next_change(lab):
     guest = lab.boot(adapters(ports=2))
     scene.ready(guest, 2)

@@ -159,7 +159,7 @@ def _cycle_with_fault(guest, op, skip):
     assert not guest.hea.live(), (op, skip, guest.hea.live())
 
 
-@pytest.mark.on("power7", "power9", "power9-debug")
+@pytest.mark.on("power7", "power9", faults=("power9-debug",))
 @pytest.mark.parametrize("status", ["H_BUSY", "H_LONG_BUSY_ORDER_1_MSEC",
                                     "H_LONG_BUSY_ORDER_10_MSEC"])
 def test_busy_firmware_delays_load_and_open_but_fails_nothing(lab, status):
@@ -313,7 +313,7 @@ NONSENSE = ("wr_id:0xffffffffffffffff", "wr_id:0x7fffffff", "wr_id:^1",
             "cqe.token:0xffffffff")
 
 
-@pytest.mark.on("power9", "power9-debug")
+@pytest.mark.on("power9", faults=("power9-debug",))
 @pytest.mark.parametrize("queue", ["rx1", "rx2", "rx3", "tx"])
 def test_nonsense_completions_crash_nothing_and_pass(lab, queue):
     guest = lab.boot(adapters(ports=1))

@@ -27,7 +27,7 @@ def test_twenty_times_load_open_close_unload_leaves_nothing(lab):
         f"MiB free after each round: {free}"
 
 
-@pytest.mark.on("power7", "power9", "power9-debug")
+@pytest.mark.on("power7", "power9", faults=("power9-debug",))
 def test_open_and_close_twenty_times_leaves_what_it_found(lab):
     guest = lab.boot(adapters(ports=2))
     scene.load(guest)
