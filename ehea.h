@@ -79,16 +79,6 @@ struct ehea_region {
 };
 
 /**
- * struct ehea_spot - a section of memory whose bus address is known
- * @end: real address behind it, 0 if none is known
- * @offset: from a real address in it to the bus address
- */
-struct ehea_spot {
-	u64 end;
-	u64 offset;
-};
-
-/**
  * struct ehea_view - how one channel reaches memory: a map and its keys
  * @map: of @region; read together with the keys, so they always match
  * @send_lkey: key for descriptors of the SQ

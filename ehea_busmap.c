@@ -514,6 +514,32 @@ static bool ehea_busmap_tables_are_valid(const struct ehea_busmap *map)
 }
 
 /**
+ * ehea_busmap_lookup_spot - look a buffer up, and remember its section
+ * @map: a sealed map
+ * @spot: where it was found, if it was
+ * @real: real address of the first byte
+ * @len: length in bytes, at least 1
+ *
+ * The slow part of ehea_busmap_lookup_near().
+ *
+ * Context: any; takes no lock, and the caller keeps @map alive.
+ * Return: the bus address of @real, or EHEA_BUSMAP_HOLE unless all of the
+ *	   buffer is covered
+ */
+u64 ehea_busmap_lookup_spot(const struct ehea_busmap *map,
+			    struct ehea_spot *spot, u64 real, u32 len)
+{
+	u64 bus = ehea_busmap_lookup_range(map, real, len);
+
+	if (bus != EHEA_BUSMAP_HOLE) {
+		spot->end = real - real % EHEA_BUSMAP_SIZE + EHEA_BUSMAP_SIZE;
+		spot->offset = bus - real;
+	}
+
+	return bus;
+}
+
+/**
  * ehea_busmap_is_valid - self test of a map
  * @map: the map, sealed or not
  *

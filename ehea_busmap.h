@@ -75,6 +75,16 @@ struct ehea_busmap_run {
 	u64 len;
 };
 
+/**
+ * struct ehea_spot - section where a lookup found what it looked for last
+ * @end: real address behind it, 0 if none is known
+ * @offset: from a real address in it to the bus address
+ */
+struct ehea_spot {
+	u64 end;
+	u64 offset;
+};
+
 struct ehea_busmap *ehea_busmap_new(void);
 struct ehea_busmap *ehea_busmap_clone(const struct ehea_busmap *old);
 struct ehea_busmap *ehea_busmap_get(struct ehea_busmap *map);
@@ -90,6 +100,8 @@ bool ehea_busmap_covers(const struct ehea_busmap *a,
 			const struct ehea_busmap *b);
 bool ehea_busmap_equal(const struct ehea_busmap *a,
 		       const struct ehea_busmap *b);
+u64 ehea_busmap_lookup_spot(const struct ehea_busmap *map,
+			    struct ehea_spot *spot, u64 real, u32 len);
 size_t ehea_busmap_bytes(const struct ehea_busmap *map);
 bool ehea_busmap_is_valid(const struct ehea_busmap *map);
 
@@ -168,6 +180,30 @@ static inline u64 ehea_busmap_lookup_range(const struct ehea_busmap *map,
 		return EHEA_BUSMAP_HOLE;
 
 	return bus;
+}
+
+/**
+ * ehea_busmap_lookup_near - bus address of a buffer, probably near the last one
+ * @map: a sealed map
+ * @spot: where the last one was; zeroed at first, and of use with @map only
+ * @real: real address of the first byte, below EHEA_BUSMAP_LIMIT
+ * @len: length in bytes, at least 1 and at most a section
+ * @bus: the bus address of @real
+ *
+ * Context: any; takes no lock, and the caller keeps @map alive and @spot to
+ *	    itself.
+ * Return: true if all of the buffer is covered
+ */
+static inline bool ehea_busmap_lookup_near(const struct ehea_busmap *map,
+					   struct ehea_spot *spot, u64 real,
+					   u32 len, u64 *bus)
+{
+	*bus = real + spot->offset;
+	/* Beyond the end this is a very large number. */
+	if (likely(spot->end - real - len <= EHEA_BUSMAP_SIZE - len))
+		return true;
+	*bus = ehea_busmap_lookup_spot(map, spot, real, len);
+	return *bus != EHEA_BUSMAP_HOLE;
 }
 
 #endif /* _EHEA_BUSMAP_H */

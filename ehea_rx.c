@@ -90,50 +90,58 @@ static noinline void ehea_rq_release_aside(struct ehea_rq *rq,
 	}
 }
 
+/* Make a page the one at hand. */
+static void ehea_rq_use_page(struct ehea_rq *rq, struct page *page)
+{
+	rq->frag = page_address(page);
+	rq->left = rq->frags;
+	page_pool_fragment_page(page, rq->frags);
+}
+
 /* The MR misses a page, or there is none: try others. */
 static noinline u64 ehea_rq_other_page(struct ehea_channel *ch,
 				       struct ehea_rq *rq,
 				       const struct ehea_busmap *map,
-				       struct page **page)
+				       struct page *page)
 {
 	struct page *aside[EHEA_RX_PAGE_TRIES];
 	u64 bus = EHEA_BUSMAP_HOLE;
 	unsigned int tries = 0;
 
-	while (*page) {
-		bus = ehea_busmap_lookup(map, page_to_phys(*page));
+	while (page) {
+		bus = ehea_busmap_lookup(map, page_to_phys(page));
 		if (bus != EHEA_BUSMAP_HOLE)
 			break;
 		ehea_rx_count_one(ch, &ch->stats->rx.mr_miss);
 		/* Keep it for now, or it would be the next one again. */
-		aside[tries++] = *page;
+		aside[tries++] = page;
 		if (tries == ARRAY_SIZE(aside))
 			break;
-		*page = page_pool_dev_alloc_pages(rq->pool);
+		page = page_pool_dev_alloc_pages(rq->pool);
 	}
-	if (!*page)
+	if (bus != EHEA_BUSMAP_HOLE)
+		ehea_rq_use_page(rq, page);
+	else if (!page)
 		ehea_rx_count_one(ch, &ch->stats->rx.alloc_fail);
 	ehea_rq_release_aside(rq, aside, tries);
 	return bus;
 }
 
-/* Take a new page. Return: its bus address, or EHEA_BUSMAP_HOLE. */
-static u64 ehea_rq_new_page(struct ehea_channel *ch, struct ehea_rq *rq,
-			    const struct ehea_busmap *map)
+/* Take a new page. Most lie in the section where the one before was. */
+static bool ehea_rq_new_page(struct ehea_channel *ch, struct ehea_rq *rq,
+			     const struct ehea_busmap *map,
+			     struct ehea_spot *spot, u64 *bus)
 {
 	struct page *page = page_pool_dev_alloc_pages(rq->pool);
-	u64 bus = EHEA_BUSMAP_HOLE;
 
-	if (likely(page))
-		bus = ehea_busmap_lookup(map, page_to_phys(page));
-	if (unlikely(bus == EHEA_BUSMAP_HOLE))
-		bus = ehea_rq_other_page(ch, rq, map, &page);
-	if (unlikely(bus == EHEA_BUSMAP_HOLE))
-		return bus;
-	page_pool_fragment_page(page, rq->frags);
-	rq->frag = page_address(page);
-	rq->left = rq->frags;
-	return bus;
+	if (likely(page) &&
+	    likely(ehea_busmap_lookup_near(map, spot, page_to_phys(page), 1,
+					   bus))) {
+		ehea_rq_use_page(rq, page);
+		return true;
+	}
+	*bus = ehea_rq_other_page(ch, rq, map, page);
+	return *bus != EHEA_BUSMAP_HOLE;
 }
 
 /* Let go of what is left of the page at hand. */
@@ -174,113 +182,113 @@ static void ehea_rq_init_ring(struct ehea_rq *rq)
 	}
 }
 
-/* Where the next buffers are put. */
-struct ehea_rq_post {
-	const struct ehea_view *view;
-	u64 bus;		/* of the next unused buffer of the page */
-	u32 head;
-	u32 free;
-};
-
-/* Put a buffer into the next slot, unless that is still in use. */
-static bool ehea_rq_put(struct ehea_rq *rq, struct ehea_rq_post *post,
-			void *buf, u64 bus)
+/* Put a buffer into a slot, unless that is still in use. */
+static bool ehea_rq_put(struct ehea_rwqe *wqe, void **slot, void *buf, u64 bus,
+			__be32 lkey)
 {
-	u32 slot = post->head & rq->mask;
-
 	/* Completions came out of order, or are lost. */
-	if (unlikely(rq->buf[slot]))
+	if (unlikely(*slot))
 		return false;
-	ehea_rq_write(&rq->wqe[slot], bus, post->view->recv_lkey);
-	WRITE_ONCE(rq->buf[slot], buf);
-	post->head++;
-	post->free--;
+	ehea_rq_write(wqe, bus, lkey);
+	WRITE_ONCE(*slot, buf);
 	return true;
 }
 
-static noinline void ehea_rq_put_recycled(struct ehea_rq *rq,
-					  struct ehea_rq_post *post)
+/* Put a buffer into the next slot. */
+static bool ehea_rq_put_next(struct ehea_rq *rq, void *buf, u64 bus,
+			     __be32 lkey)
 {
-	while (rq->recycle && post->free) {
+	u32 slot = rq->head & rq->mask;
+
+	if (!ehea_rq_put(&rq->wqe[slot], &rq->buf[slot], buf, bus, lkey))
+		return false;
+	WRITE_ONCE(rq->head, rq->head + 1);
+	WRITE_ONCE(rq->free, rq->free - 1);
+	return true;
+}
+
+/* Post buffers once more, as far as there is room. */
+static noinline void ehea_rq_put_recycled(struct ehea_rq *rq,
+					  const struct ehea_view *view)
+{
+	while (rq->recycle && rq->free) {
 		void *buf = rq->recycle;
 		void *next = *(void **)buf;
-		u64 bus = ehea_busmap_lookup(post->view->map, __pa(buf));
+		u64 bus = ehea_busmap_lookup(view->map, __pa(buf));
 
 		if (bus == EHEA_BUSMAP_HOLE)
 			page_pool_free_va(rq->pool, buf, false);
-		else if (!ehea_rq_put(rq, post, buf, bus))
+		else if (!ehea_rq_put_next(rq, buf, bus, view->recv_lkey))
 			return;
 		rq->recycle = next;
 	}
 }
 
-/* Put @count buffers into slots from @head on. Return: how many were free. */
-static u32 ehea_rq_put_many(const struct ehea_rq *rq, u32 head, u32 count,
-			    u64 bus, __be32 lkey)
+/*
+ * Put buffers of the page at hand, whose bus address is @bus, into at most
+ * @count slots from @head on, up to the end of the ring. Return: how many; 0
+ * if a slot is still in use.
+ */
+static u32 ehea_rq_put_page(struct ehea_rq *rq, u64 *bus, u32 head, u32 count,
+			    __be32 lkey)
 {
-	const u32 truesize = rq->truesize, mask = rq->mask;
-	struct ehea_rwqe *wqe = rq->wqe;
+	u32 slot = head & rq->mask, truesize = rq->truesize;
+	struct ehea_rwqe *wqe = &rq->wqe[slot];
+	void **start = &rq->buf[slot];
+	void **buf = start, **end;
 	void *frag = rq->frag;
-	void **buf = rq->buf;
-	u32 i;
 
-	for (i = 0; i < count; i++) {
-		u32 slot = (head + i) & mask;
-
-		if (unlikely(buf[slot]))
+	end = start + min3(count, rq->left, rq->mask + 1 - slot);
+	do {
+		if (unlikely(!ehea_rq_put(wqe++, buf, frag, *bus, lkey)))
 			break;
-		ehea_rq_write(&wqe[slot], bus, lkey);
-		WRITE_ONCE(buf[slot], frag);
 		frag += truesize;
-		bus += truesize;
-	}
-	return i;
+		*bus += truesize;
+	} while (++buf < end);
+	rq->frag = frag;
+	rq->left -= buf - start;
+	return buf - start;
 }
 
-/* Make use of the page at hand. */
-static bool ehea_rq_put_page(struct ehea_rq *rq, struct ehea_rq_post *post)
+/* Fill slots with buffers of pages. Return: slots left without one. */
+static u32 ehea_rq_put_pages(struct ehea_channel *ch, struct ehea_rq *rq,
+			     const struct ehea_view *view, u64 bus)
 {
-	u32 count = min(rq->left, post->free);
-	u32 done = ehea_rq_put_many(rq, post->head, count, post->bus,
-				    post->view->recv_lkey);
-	u32 bytes = done * rq->truesize;
+	u32 head = rq->head, free = rq->free;
+	struct ehea_spot spot = {};
 
-	post->bus += bytes;
-	post->head += done;
-	post->free -= done;
-	rq->frag += bytes;
-	rq->left -= done;
-	return done == count;
+	while (free) {
+		u32 done;
+
+		if (!rq->left &&
+		    unlikely(!ehea_rq_new_page(ch, rq, view->map, &spot, &bus)))
+			break;
+		done = ehea_rq_put_page(rq, &bus, head, free, view->recv_lkey);
+		if (unlikely(!done))
+			break;
+		head += done;
+		free -= done;
+	}
+	WRITE_ONCE(rq->head, head);
+	return free;
 }
 
 /* Write what is missing. Return: WQEs written. */
 static u32 ehea_rq_write_free(struct ehea_channel *ch, struct ehea_rq *rq,
 			      const struct ehea_view *view)
 {
-	struct ehea_rq_post post = {
-		.view = view,
-		.head = rq->head,
-		.free = rq->free,
-	};
-	u32 count;
+	u32 count = rq->free;
+	u64 bus = 0;
 
 	if (unlikely(rq->recycle))
-		ehea_rq_put_recycled(rq, &post);
+		ehea_rq_put_recycled(rq, view);
 	if (rq->left) {
-		post.bus = ehea_busmap_lookup(view->map, __pa(rq->frag));
-		if (unlikely(post.bus == EHEA_BUSMAP_HOLE))
+		bus = ehea_busmap_lookup(view->map, __pa(rq->frag));
+		if (unlikely(bus == EHEA_BUSMAP_HOLE))
 			ehea_rq_drop_page(rq);
 	}
-	while (post.free) {
-		if (!rq->left)
-			post.bus = ehea_rq_new_page(ch, rq, view->map);
-		if (unlikely(!rq->left) || !ehea_rq_put_page(rq, &post))
-			break;
-	}
-	count = rq->free - post.free;
-	WRITE_ONCE(rq->head, post.head);
-	WRITE_ONCE(rq->free, post.free);
-	return count;
+	WRITE_ONCE(rq->free, ehea_rq_put_pages(ch, rq, view, bus));
+	return count - rq->free;
 }
 
 /* Are buffers hard to get, so that frames are to be copied out of them? */

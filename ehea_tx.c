@@ -166,33 +166,14 @@ static noinline netdev_tx_t ehea_tx_drop(struct ehea_channel *ch,
 	return NETDEV_TX_OK;
 }
 
-/* Look a piece of memory up, and remember the section that it lies in. */
-static noinline u64 ehea_tx_lookup(const struct ehea_view *view,
-				   struct ehea_spot *spot, phys_addr_t real,
-				   u32 len)
-{
-	u64 bus = ehea_busmap_lookup_range(view->map, real, len);
-
-	if (bus != EHEA_BUSMAP_HOLE) {
-		spot->end = round_down(real, EHEA_BUSMAP_SIZE) +
-			    EHEA_BUSMAP_SIZE;
-		spot->offset = bus - real;
-	}
-	return bus;
-}
-
 /* Most pieces lie in the section where the one before was found. */
 static bool ehea_tx_map(const struct ehea_view *view, struct ehea_spot *spot,
 			struct ehea_sge *sge, phys_addr_t real, u32 len)
 {
-	u64 bus = real + spot->offset;
+	u64 bus;
 
-	/* Beyond the end this is a very large number. */
-	if (unlikely(spot->end - real - len > EHEA_BUSMAP_SIZE - len)) {
-		bus = ehea_tx_lookup(view, spot, real, len);
-		if (unlikely(bus == EHEA_BUSMAP_HOLE))
-			return false;
-	}
+	if (!ehea_busmap_lookup_near(view->map, spot, real, len, &bus))
+		return false;
 	sge->addr = cpu_to_be64(bus);
 	sge->lkey = view->send_lkey;
 	sge->len = cpu_to_be32(len);
@@ -300,7 +281,7 @@ static int ehea_tx_write_gso(struct ehea_channel *ch, struct ehea_view *view,
 	return ehea_tx_describe(ch, view, wqe, skb, hdr);
 }
 
-/* A small frame in pieces. */
+/* A frame that fits, but is in pieces, or so short that it will be padded. */
 static noinline int ehea_tx_write_pieces(struct ehea_swqe *wqe,
 					 const struct sk_buff *skb)
 {
@@ -308,6 +289,7 @@ static noinline int ehea_tx_write_pieces(struct ehea_swqe *wqe,
 		return -EMSGSIZE;
 	wqe->imm_len = skb->len;
 	wqe->ctrl = cpu_to_be16(EHEA_SWQE_IMM);
+	/* With what it is padded is up to the adapter: perhaps with this. */
 	memset(wqe->imm, 0, ETH_ZLEN);
 	return skb_copy_bits(skb, 0, wqe->imm, skb->len);
 }
@@ -336,9 +318,17 @@ static void ehea_tx_clear(struct ehea_swqe *wqe)
 			      offsetof(struct ehea_swqe, ctrl));
 }
 
+/* Bytes of a frame on the wire, but for a tag to be inserted. */
+static u32 ehea_tx_padded(const struct sk_buff *skb)
+{
+	u32 tag = skb_vlan_tag_present(skb) ? VLAN_HLEN : 0;
+
+	return max_t(u32, skb->len, ETH_ZLEN - tag);
+}
+
 /*
- * It is written where a frame lies, and @bytes will go over the wire: add what
- * the adapter is to do with it, and make it part of the ring.
+ * It is written where a frame lies, and @bytes will go over the wire, a tag
+ * apart: add what the adapter is to do with it, and make it part of the ring.
  */
 static void ehea_tx_post(struct ehea_tx *tx, struct ehea_swqe *wqe,
 			 const struct sk_buff *skb, u16 ctrl, u32 bytes)
@@ -359,7 +349,7 @@ static void ehea_tx_post(struct ehea_tx *tx, struct ehea_swqe *wqe,
 		bytes += VLAN_HLEN;
 	}
 	wqe->ctrl = cpu_to_be16(ctrl);
-	tx->bytes += max_t(u32, bytes, ETH_ZLEN);
+	tx->bytes += bytes;
 	WRITE_ONCE(tx->head, tx->head + 1);
 }
 
@@ -380,13 +370,21 @@ static u32 ehea_tx_count_gso(struct ehea_tx_group *group,
 	       (last < ETH_ZLEN ? ETH_ZLEN - last : 0);
 }
 
-/* Has a frame been dealt with, once it is in the ring? */
+/* Only sockets are told of time stamps. */
+static bool ehea_tx_wants_time(const struct sk_buff *skb)
+{
+	return skb->sk && skb_shinfo(skb)->tx_flags & SKBTX_ANY_TSTAMP;
+}
+
+/*
+ * Has a frame been dealt with, once it is in the ring? Nobody stops the queue
+ * between the frames of a burst: this driver does so under the Tx queue lock.
+ */
 static bool ehea_tx_is_settled(const struct ehea_channel *ch,
 			       const struct sk_buff *skb)
 {
 	return netdev_xmit_more() && ch->tx.head != ch->tx.limit &&
-	       !netif_tx_queue_stopped(ch->txq) &&
-	       !(skb_shinfo(skb)->tx_flags & SKBTX_ANY_TSTAMP);
+	       !ehea_tx_wants_time(skb);
 }
 
 /* What is to be done after a frame, most often the last one of a burst. */
@@ -404,7 +402,7 @@ static noinline void ehea_tx_settle(struct ehea_channel *ch,
 		ehea_tx_kick(ch);
 }
 
-/* A frame that does not fit into its WQE. */
+/* Any other than a small frame. Most do not fit into their WQE. */
 static noinline __flatten netdev_tx_t ehea_xmit_large(struct ehea_channel *ch,
 						      struct ehea_view *view,
 						      struct ehea_swqe *wqe,
@@ -426,6 +424,8 @@ static noinline __flatten netdev_tx_t ehea_xmit_large(struct ehea_channel *ch,
 	}
 	if (skb_is_gso(skb))
 		bytes += ehea_tx_count_gso(tx->open, skb);
+	else if (unlikely(bytes < ETH_ZLEN))
+		bytes = ehea_tx_padded(skb);
 	ehea_tx_post(tx, wqe, skb, be16_to_cpu(wqe->ctrl), bytes);
 	if (!ehea_tx_is_settled(ch, skb))
 		ehea_tx_settle(ch, skb);
@@ -434,27 +434,33 @@ static noinline __flatten netdev_tx_t ehea_xmit_large(struct ehea_channel *ch,
 	return NETDEV_TX_OK;
 }
 
-/* Nobody segments such a frame. */
-static bool ehea_tx_is_small(const struct sk_buff *skb)
+/* Nobody segments such a frame, and nobody pads it. */
+static bool ehea_tx_is_small(const struct sk_buff *skb, u32 len)
 {
-	return skb->len - ETH_HLEN <= EHEA_SWQE_IMM_MAX - ETH_HLEN &&
+	return len - ETH_ZLEN <= EHEA_SWQE_IMM_MAX - ETH_ZLEN &&
 	       !skb_is_nonlinear(skb);
 }
 
 /*
- * Copy a small frame. Pieces of a fixed size need no call; both the WQE and
- * the memory of an skb go on behind the last byte. What lies there is not for
- * the wire, should the adapter pad with it.
+ * Copy a small frame of @len bytes. Pieces of a fixed size need no call. Nothing
+ * that lies behind the frame may stay in the WQE: the last piece overlaps the
+ * one before. It reads the skb anew, for want of registers.
  */
-static void ehea_tx_copy(u8 *imm, const u8 *data, u32 len)
+static void ehea_tx_copy(u8 *imm, const struct sk_buff *skb, u32 len)
 {
+	const u8 *data = skb->data;
 	u32 at;
 
 	memcpy(imm, data, EHEA_TX_PIECE);
-	for (at = EHEA_TX_PIECE; at < len; at += EHEA_TX_NEXT_PIECE)
+	if (likely(len <= EHEA_TX_PIECE)) {
+		memset(imm + len, 0, EHEA_TX_PIECE - ETH_ZLEN);
+		return;
+	}
+	for (at = EHEA_TX_PIECE; at < len - EHEA_TX_NEXT_PIECE;
+	     at += EHEA_TX_NEXT_PIECE)
 		memcpy(imm + at, data + at, EHEA_TX_NEXT_PIECE);
-	if (len < at)
-		memset(imm + len, 0, at - len);
+	at = skb->len - EHEA_TX_NEXT_PIECE;
+	memcpy(imm + at, skb->data + at, EHEA_TX_NEXT_PIECE);
 }
 
 /* The adapter has all of a small frame. */
@@ -509,13 +515,13 @@ netdev_tx_t __flatten ehea_start_xmit(struct sk_buff *skb,
 		return ehea_tx_busy(ch);
 
 	wqe = &tx->wqe[tx->head & tx->mask];
-	if (!ehea_tx_is_small(skb))
-		return ehea_xmit_large(ch, view, wqe, skb);
 	len = skb->len;
+	if (!ehea_tx_is_small(skb, len))
+		return ehea_xmit_large(ch, view, wqe, skb);
 	ehea_tx_clear(wqe);
-	ehea_tx_copy(wqe->imm, skb->data, len);
 	wqe->imm_len = len;
-	ehea_tx_post(tx, wqe, skb, EHEA_SWQE_IMM, len);
+	ehea_tx_copy(wqe->imm, skb, len);
+	ehea_tx_post(tx, wqe, skb, EHEA_SWQE_IMM, skb->len);
 	if (!ehea_tx_is_settled(ch, skb))
 		return ehea_xmit_last(ch, skb);
 	dev_consume_skb_any(skb);

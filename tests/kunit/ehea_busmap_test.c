@@ -425,6 +425,44 @@ static void busmap_finds_buffers_across_sections(struct kunit *test)
 	ehea_busmap_put(map);
 }
 
+static void near_finds(struct kunit *test, const struct ehea_busmap *map,
+		       struct ehea_spot *spot, u64 real, u32 len)
+{
+	u64 right = ehea_busmap_lookup_range(map, real, len);
+	u64 bus;
+
+	KUNIT_EXPECT_EQ(test,
+			ehea_busmap_lookup_near(map, spot, real, len, &bus),
+			right != HOLE);
+	KUNIT_EXPECT_EQ(test, bus, right);
+}
+
+static void busmap_finds_buffers_near_the_last_one(struct kunit *test)
+{
+	static const u64 places[] = {
+		0, SECTION - 1, SECTION, 2 * SECTION - 2, 2 * SECTION - 1,
+		3 * SECTION, 5 * SECTION - 1, 5 * SECTION, 6 * SECTION,
+		LEAF - 1, LEAF, LIMIT - 1,
+	};
+	static const u32 lengths[] = { 1, 2, 3, SECTION };
+	struct ehea_busmap *map = new_map(test);
+	unsigned int n;
+
+	map_add(test, map, SECTION, 2 * SECTION);
+	map_add(test, map, 4 * SECTION, SECTION);
+	map_add(test, map, LEAF, SECTION);
+	map_seal(test, map);
+
+	for (n = 0; n < ARRAY_SIZE(places) * ARRAY_SIZE(places) * ARRAY_SIZE(lengths); n++) {
+		struct ehea_spot spot = {};
+
+		near_finds(test, map, &spot, places[n % ARRAY_SIZE(places)], 1);
+		near_finds(test, map, &spot, places[n / ARRAY_SIZE(places) % ARRAY_SIZE(places)],
+			   lengths[n / ARRAY_SIZE(places) / ARRAY_SIZE(places)]);
+	}
+	ehea_busmap_put(map);
+}
+
 static void busmap_lives_until_the_last_put(struct kunit *test)
 {
 	struct ehea_busmap *map = new_map(test);
@@ -600,6 +638,7 @@ static struct kunit_case busmap_test_cases[] = {
 	KUNIT_CASE(busmap_runs_are_maximal_and_ascend),
 	KUNIT_CASE(busmap_compares_maps),
 	KUNIT_CASE(busmap_finds_buffers_across_sections),
+	KUNIT_CASE(busmap_finds_buffers_near_the_last_one),
 	KUNIT_CASE(busmap_lives_until_the_last_put),
 	KUNIT_CASE(busmap_failed_add_changes_nothing),
 	KUNIT_CASE(busmap_failed_new_and_clone_leave_nothing),
