@@ -13,13 +13,7 @@
 #include "qemu/units.h"
 #include "qapi/error.h"
 #include "qapi/visitor.h"
-#include "exec/address-spaces.h"
-#include "hw/irq.h"
-#include "hw/qdev-properties.h"
-#include "hw/qdev-properties-system.h"
 #include "migration/vmstate.h"
-#include "sysemu/device_tree.h"
-#include "sysemu/reset.h"
 #include "spapr_hea_int.h"
 #include "trace.h"
 
@@ -812,7 +806,7 @@ static void hea_add_props(ObjectClass *oc, const HeaProp *props, size_t n,
     }
 }
 
-static Property hea_properties[] = {
+static const Property hea_properties[] = {
     DEFINE_PROP_UINT64("mmio-base", SpaprHea, mmio_base, 0),
     DEFINE_PROP_UINT64("handle", SpaprHea, handle, 0),
     DEFINE_PROP_INT32("ports", SpaprHea, cfg_ports, -1),
@@ -864,7 +858,6 @@ static Property hea_properties[] = {
     DEFINE_PROP_NETDEV("netdev15", SpaprHea, port[15].conf.peers),
     DEFINE_PROP_MACADDR("mac15", SpaprHea, port[15].conf.macaddr),
     DEFINE_PROP_UINT16("port-no15", SpaprHea, port[15].number, 0),
-    DEFINE_PROP_END_OF_LIST(),
 };
 
 /* A partition with an HEA could never be migrated either */
@@ -873,7 +866,7 @@ static const VMStateDescription hea_vmstate = {
     .unmigratable = 1,
 };
 
-static void hea_class_init(ObjectClass *oc, void *data)
+static void hea_class_init(ObjectClass *oc, HeaClassData *data)
 {
     DeviceClass *dc = DEVICE_CLASS(oc);
 

@@ -9,6 +9,9 @@
 
 #define TYPE_SPAPR_HEA "spapr-hea"
 
+/* Answer of RTAS to the isolation of memory that the adapter still uses */
+#define RTAS_OUT_OUTSTANDING_TRANSLATION        -9001
+
 /**
  * spapr_dt_hea: add the nodes of all adapters to a device tree
  * @fdt: the tree under construction

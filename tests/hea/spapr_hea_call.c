@@ -8,8 +8,6 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/units.h"
-#include "exec/address-spaces.h"
-#include "hw/boards.h"
 #include "hw/mem/memory-device.h"
 #include "spapr_hea_int.h"
 #include "trace.h"

@@ -10,7 +10,6 @@
 #include "qemu/main-loop.h"
 #include "qapi/error.h"
 #include "hw/core/cpu.h"
-#include "sysemu/cpu-timers.h"
 #include "spapr_hea_int.h"
 #include "trace.h"
 
@@ -730,13 +729,13 @@ void hea_busy_wait(uint32_t us)
         return;
     }
     end = get_clock() + (int64_t)us * 1000;
-    qemu_mutex_unlock_iothread();
+    bql_unlock();
     while ((left = end - get_clock()) > 0) {
         if (left > 200 * 1000) {
             g_usleep(left / 1000 - 100);
         }
     }
-    qemu_mutex_lock_iothread();
+    bql_lock();
 }
 
 /* Properties */

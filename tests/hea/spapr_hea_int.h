@@ -10,11 +10,10 @@
 
 #include "qemu/queue.h"
 #include "qemu/timer.h"
-#include "qapi/qmp/json-writer.h"
-#include "hw/qdev-core.h"
 #include "net/net.h"
 #include "hw/ppc/spapr.h"
 #include "hw/ppc/spapr_hea.h"
+#include "spapr_hea_compat.h"
 #include "spapr_hea_regs.h"
 
 #define HEA_MAX_PORTS           16

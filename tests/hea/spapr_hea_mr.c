@@ -9,9 +9,6 @@
 #include "qemu/osdep.h"
 #include "qemu/bitmap.h"
 #include "qemu/units.h"
-#include "exec/address-spaces.h"
-#include "exec/ram_addr.h"
-#include "hw/boards.h"
 #include "spapr_hea_int.h"
 #include "trace.h"
 

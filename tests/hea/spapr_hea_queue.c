@@ -4,8 +4,6 @@
  * queues, interrupts.
  */
 #include "qemu/osdep.h"
-#include "exec/address-spaces.h"
-#include "hw/irq.h"
 #include "spapr_hea_int.h"
 #include "trace.h"
 

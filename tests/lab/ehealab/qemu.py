@@ -6,12 +6,14 @@ The model lives in tests/hea and is laid over a copy of QEMU's source:
   spapr_hea.h             include/hw/ppc/
   spapr_hea*.c, *_int.h   hw/net/
   *-test.c                tests/qtest/
-  *.patch                 applied with -p1, in the order of their names
+  qemu-*-hooks.patch      applied with -p1: the one for this version of QEMU
 
 A file of the tree is only written when its content changes, so that ninja
 rebuilds what depends on it and nothing else.
 """
 
+import os
+import re
 import shutil
 from pathlib import Path
 
@@ -45,10 +47,24 @@ def firmware(job, work, out):
 FIRMWARE = cache.Recipe("qemu-firmware", firmware, lambda: ["1", STABLE])
 
 
-def model_files():
+def release(text):
+    """Return the numbers of a version, for comparison."""
+    return [int(n) for n in re.findall(r"\d+", text)]
+
+
+def hooks(tree):
+    """Return the patch for a version of QEMU: the newest not newer than it."""
+    number = (tree / "VERSION").read_text(encoding="utf-8").strip()
+    found = [p for p in HEA.glob("qemu-*-hooks.patch")
+             if release(p.name) <= release(number)]
+    if not found:
+        raise LabError(f"the virtual HEA has no hooks for QEMU {number}")
+    return max(found, key=lambda p: release(p.name))
+
+
+def model_files(tree):
     """Return the files that make up the model, in a fixed order."""
-    return sorted(p for p in HEA.glob("*") if p.suffix in
-                  (".c", ".h", ".patch")) if HEA.is_dir() else []
+    return sorted([*HEA.glob("*.[ch]"), hooks(tree)])
 
 
 def place(path):
@@ -72,16 +88,16 @@ def overlay(job, pristine, work):
     over = work / "over"
     shutil.rmtree(over, ignore_errors=True)
     over.mkdir()
-    patches = [p for p in model_files() if p.suffix == ".patch"]
-    for name in sorted({n for p in patches for n in touched(p)}):
+    patch = hooks(pristine)
+    for name in touched(patch):
         (over / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(pristine / name, over / name)
-    for patch in patches:
-        job.run(f"applying {patch.name}", [
-            "patch", "-p1", "-s", "--no-backup-if-mismatch", "-d", over,
-            "-i", patch])
-    for path in model_files():
-        if path.suffix != ".patch":
+        if (pristine / name).exists():
+            shutil.copyfile(pristine / name, over / name)
+    job.run(f"applying {patch.name}", [
+        "patch", "-p1", "-s", "-t", "--no-backup-if-mismatch", "-d", over,
+        "-i", patch])
+    for path in model_files(pristine):
+        if path != patch:
             target = over / place(path)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
@@ -109,10 +125,10 @@ def sync(pristine, over, tree):
     record.write_text("\n".join(sorted(new)), encoding="utf-8")
 
 
-def build_qemu(job, work, out, configure=CONFIGURE):
+def build_qemu(job, work, out, configure=CONFIGURE, pristine=None, env=None):
     """Build bin/qemu-system-ppc64, pc-bios/ and the model's own tests."""
     require(*TOOLS)
-    pristine, _ = sources.get("qemu")
+    pristine = pristine or sources.get("qemu")[0]
     tree, objects = work / "tree", work / "build"
     if not (work / "copied").exists():
         shutil.rmtree(tree, ignore_errors=True)
@@ -122,11 +138,12 @@ def build_qemu(job, work, out, configure=CONFIGURE):
     if not (objects / "build.ninja").exists():
         shutil.rmtree(objects, ignore_errors=True)
         objects.mkdir()
-        job.run("configuring", [tree / "configure", *configure], cwd=objects)
-    tests = [f"tests/qtest/{p.stem}" for p in model_files()
+        job.run("configuring", [tree / "configure", *configure], cwd=objects,
+                env=env)
+    tests = [f"tests/qtest/{p.stem}" for p in model_files(pristine)
              if p.name.endswith("-test.c")]
     job.run("compiling", ["ninja", f"-j{jobs()}", TARGET, *tests],
-            cwd=objects)
+            cwd=objects, env=env)
     (out / "bin").mkdir()
     for binary in [TARGET, *tests]:
         job.run("stripping", ["strip", "-o", out / "bin" / Path(binary).name,
@@ -137,9 +154,14 @@ def build_qemu(job, work, out, configure=CONFIGURE):
         raise LabError("qemu: nothing was built")
 
 
+def inputs():
+    """Return what the release's QEMU is made from besides its source."""
+    return ["1", *model_files(sources.get("qemu")[0])]
+
+
 QEMU = cache.Recipe("qemu", build_qemu,
-                    lambda: [sources.get("qemu")[1], *CONFIGURE],
-                    lambda: ["1", *model_files()], space=2 << 30, keep=4)
+                    lambda: [sources.get("qemu")[1], *CONFIGURE], inputs,
+                    space=2 << 30, keep=4)
 
 PLUGINS = (*CONFIGURE, "--enable-plugins")
 
@@ -158,7 +180,34 @@ def build_profiler(job, work, out):
 # For the benchmark only: plugins cost every translated block a little.
 PROFILER = cache.Recipe("qemu-profiler", build_profiler,
                         lambda: [sources.get("qemu")[1], *PLUGINS],
-                        lambda: ["1", PLUGIN, *model_files()],
-                        space=2 << 30, keep=2)
+                        lambda: [PLUGIN, *inputs()], space=2 << 30, keep=2)
+
+
+def meson(job, work, out):
+    """Unpack a meson that is new enough for newer versions of QEMU."""
+    root, number = PrivateApt().binary(job, "meson", f"{STABLE}-backports",
+                                       work)
+    shutil.move(root, out / "root")
+    (out / "VERSION").write_text(number, encoding="utf-8")
+
+
+# Debian's source of newer versions lacks firmware that would be installed.
+NEWER = (*CONFIGURE, "--disable-install-blobs")
+
+MESON = cache.Recipe("qemu-meson", meson, lambda: ["1", STABLE])
+
+
+def newer(source):
+    """Return the recipe of the same from a newer source, an artifact."""
+    tree = source / "tree"
+
+    def build(job, work, out):
+        require("python3-venv", "python3-distlib")
+        path = cache.get(MESON) / "root/usr/lib/python3/dist-packages"
+        build_qemu(job, work, out, NEWER, tree,
+                   env=dict(os.environ, PYTHONPATH=str(path)))
+
+    return cache.Recipe("qemu-newer", build, lambda: [source.name, *NEWER],
+                        lambda: ["1", *model_files(tree)], space=2 << 30)
 
 RECIPES = {r.name: r for r in (FIRMWARE, QEMU, PROFILER)}
