@@ -6,6 +6,7 @@ the cache and knows the same mirror with further suites and the sources.
 """
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -23,6 +24,9 @@ SUITES = {
     "sid": "deb",
 }
 
+# Where newer versions of source packages are.
+NEWER = {NEXT: "deb-src", "sid": "deb-src"}
+
 
 def mirror():
     """Return the URI of the Debian mirror that this machine uses."""
@@ -39,11 +43,16 @@ def mirror():
                    "needs Debian 12")
 
 
+def newer_apt():
+    """Return an APT that knows where newer sources are."""
+    return PrivateApt(NEWER, "apt-newer")
+
+
 class PrivateApt:
     """APT with lists, sources and archives of its own."""
 
-    def __init__(self):
-        self.dir = cache.ROOT / "apt"
+    def __init__(self, suites=None, name="apt"):
+        self.dir = cache.ROOT / name
         for sub in ("lists/partial", "archives/partial", "parts", "pkg"):
             (self.dir / sub).mkdir(parents=True, exist_ok=True)
         self.sources = self.dir / "parts" / "lab.sources"
@@ -53,7 +62,8 @@ class PrivateApt:
             f"Components: main\n{signed}"
             # A mirror may lag behind; signatures are still checked.
             "Check-Valid-Until: no\n"
-            for suite, types in SUITES.items()), encoding="utf-8")
+            for suite, types in (suites or SUITES).items()),
+            encoding="utf-8")
 
     def argv(self, tool, *args):
         """Return a command line of an APT tool under the private setup."""
@@ -81,8 +91,9 @@ class PrivateApt:
            stamp.read_text(encoding="utf-8") == known:
             return
         try:
-            job.run("fetching package lists", self.argv(
-                "apt-get", "-oAPT::Update::Error-Mode=any", "update"))
+            with cache.locked(f"lists-{self.dir.name}"):
+                job.run("fetching package lists", self.argv(
+                    "apt-get", "-oAPT::Update::Error-Mode=any", "update"))
         except LabError as err:
             raise LabError("cannot fetch Debian's package lists: is there a "
                            f"network? see {job.log}") from err
@@ -105,11 +116,21 @@ class PrivateApt:
         raise LabError(f"the package {what} cannot be had from this "
                        f"machine's Debian mirror, see {job.log}")
 
-    def source(self, job, package, suite, work):
-        """Download and unpack a Debian source package."""
+    def versions(self, job, package):
+        """Return the versions of a source package, the newest first."""
+        self.update(job, force=True)
+        shown = job.output("asking for versions", self.argv(
+            "apt-cache", "--only-source", "showsrc", package))
+        found = set(re.findall(r"^Version: (\S+)", shown, re.M))
+        return sorted(found, reverse=True, key=lambda version:
+                      [int(n) for n in re.findall(r"\d+", version)])
+
+    def source(self, job, package, work):
+        """Download and unpack a Debian source package, given in APT's words:
+        NAME/SUITE or NAME=VERSION."""
         where = work / "fetch"
         self.fetch(job, package, ["--download-only", "--only-source", "source",
-                                  f"{package}/{suite}"], where)
+                                  package], where)
         dsc = next(where.glob("*.dsc"))
         tree = work / "tree"
         shutil.rmtree(tree, ignore_errors=True)

@@ -5,7 +5,7 @@ import os
 import shutil
 
 from . import cache
-from .apt import NEXT, STABLE, PrivateApt, require
+from .apt import NEXT, STABLE, PrivateApt, newer_apt, require
 
 # Debian source packages of the stable release.
 PACKAGES = ("qemu", "busybox", "iproute2", "ethtool", "kmod", "nuttcp",
@@ -23,15 +23,27 @@ def version(tree):
     return (tree / "VERSION").read_text(encoding="utf-8")
 
 
-def package(name):
-    """Return the recipe of a Debian source package; tree/ holds it."""
+def fetch(apt, what):
+    """Return how a Debian source package is had from an APT."""
     def build(job, work, out):
-        tree, number = PrivateApt().source(job, name, STABLE, work)
+        tree, number = apt().source(job, what, work)
         shutil.move(tree, out / "tree")
         (out / "VERSION").write_text(number, encoding="utf-8")
 
-    return cache.Recipe(f"src-{name}", build, lambda: ["2", name, STABLE],
-                        space=1 << 30)
+    return build
+
+
+def package(name):
+    """Return the recipe of a Debian source package; tree/ holds it."""
+    return cache.Recipe(f"src-{name}", fetch(PrivateApt, f"{name}/{STABLE}"),
+                        lambda: ["2", name, STABLE], space=1 << 30)
+
+
+def newer(name, number):
+    """Return the recipe of a newer version than that of the release."""
+    return cache.Recipe(f"src-{name}-newer",
+                        fetch(newer_apt, f"{name}={number}"),
+                        lambda: ["1", name, number], space=1 << 30)
 
 
 def tarball(name):
