@@ -342,14 +342,21 @@ def test_two_adapters_follow_a_change_with_one_registration_each(lab):
         scene.both_ways(guest, 0, adapter)
 
 
+@pytest.mark.on("power9-debug")
 def test_memmap_on_memory_blocks_come_and_go(lab):
     """Where a block's struct pages lie in itself, the range that is announced
     begins late, but its first section counts as well."""
     guest = _boot(lab, ports=1,
                   append=MOVABLE + " memory_hotplug.memmap_on_memory=force")
-    scene.up(guest)
+    name = scene.up(guest)
+
+    def region():
+        return scene.driver_stats(guest, name)["mr_size_mib"]
+    total, size = guest.mem_total(), region()
     dimm = guest.mem_add(2)
-    scene.settled(guest)
+    added = guest.mem_total() - total
+    assert 0 < added < 2 * LMB, "no struct pages inside"
+    guest.poll(lambda: region() >= size + added, "a region of what was added")
     scene.both_ways(guest)
     guest.mem_del(dimm)
     scene.settled(guest)

@@ -209,7 +209,7 @@ def test_each_call_of_each_operation_may_fail_or_be_late(lab):
     forms = [f"times=1,rc={status}" for status in HARD]
     forms += [f"times=3,rc={BUSY},stage={stage}"
               for stage in ("before", "after")]
-    _sweep(lab, sweep, OPERATIONS, forms, 3 if lab.kernel == "debug" else 5)
+    _sweep(lab, sweep, OPERATIONS, forms, 3)
 
 
 def test_each_call_of_each_operation_may_fail_after_its_effect(lab):
@@ -233,13 +233,15 @@ def test_each_call_of_each_operation_may_fail_after_its_effect(lab):
         return fired
     sweep.strike = strike
     _sweep(lab, sweep, OPERATIONS,
-           [f"times=1,rc={status},stage=after" for status in HARD], 3)
+           [f"times=1,rc={status},stage=after" for status in HARD], 2)
 
 
 def test_each_call_of_each_operation_may_be_the_last_that_is_answered(lab):
     """From the k-th call on all are busy for ever, until the operation has
     ended."""
     sweep = Sweep(lab)
+    # a queue in error times out while its reset waits for firmware
+    sweep.guest.allow.append("NETDEV WATCHDOG")
     # a filter that was perhaps removed is registered once more
     sweep.hea.tolerated = {"bcmc"}
     operations = [o for o in OPERATIONS if o[0] not in ("unload", "load")]
@@ -271,6 +273,8 @@ ALLOCATING = (
 
 def _arm_allocations(guest):
     """Only allocations made below functions of modules count."""
+    # the kernel's own, of an interrupt without all of its entries in /proc
+    guest.allow.append(r"WARNING: .* at \.remove_proc_entry")
     for kind in ("failslab", "fail_page_alloc"):
         guest.sh(f"cd {INJECT}/{kind} && echo 0xc008000000000000 > "
                  "require-start && echo 0xc00fffffffffffff > require-end && "
@@ -291,7 +295,8 @@ def test_each_allocation_of_each_operation_may_fail(lab):
     sweep = Sweep(lab, default_qps=2)
     _arm_allocations(sweep.guest)
     rand, struck = lab.random(), 0
-    for operation in ALLOCATING:
+    operations = ALLOCATING if lab.long else rand.sample(ALLOCATING, 3)
+    for operation in operations:
         nth = 1
         while True:
             sweep.before(operation)
@@ -306,11 +311,11 @@ def test_each_allocation_of_each_operation_may_fail(lab):
             if "fired" not in out:
                 break
             struck += 1
-            nth += 1 if lab.long or nth < 4 else rand.randint(1, nth)
+            nth += 1 if lab.long else rand.randint(nth, 3 * nth)
         print(f"{operation[0]}: {nth - 1} allocations")
         sweep.unload()
     lab.tally("allocations failed", struck)
-    assert struck > len(ALLOCATING)
+    assert struck > len(operations)
 
 
 @pytest.mark.on("power9-debug")
@@ -323,8 +328,10 @@ def test_allocations_of_work_that_nobody_waits_for_may_fail(lab):
     operations = [o for o in OPERATIONS
                   if o[0] in ("memory add", "memory removal", "reset",
                               "rx mode")]
+    if not lab.long:
+        operations = lab.random().sample(operations, 2)
     for operation in operations:
-        for nth in range(1, 41 if lab.long else 5):
+        for nth in range(1, 41) if lab.long else (1, 4):
             for kind in ("failslab", "fail_page_alloc"):
                 sweep.before(operation)
                 guest.sh(f"cd {INJECT}/{kind} && echo {nth} > interval && "

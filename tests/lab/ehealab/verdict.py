@@ -33,13 +33,22 @@ HARMLESS = re.compile("|".join((
 )))
 
 
+TRACE = re.compile(r"Call Trace:|NIP \[")
+
+
 def findings(lines, allow=()):
     """The suspicious lines of a console log; allow holds patterns of
-    lines that a case provoked itself."""
+    lines that a case provoked itself. To a warning its trace belongs."""
     allowed = [re.compile(a) for a in allow]
-    return [line for line in lines
-            if NEEDLES.search(line) and not HARMLESS.search(line)
-            and not any(a.search(line) for a in allowed)]
+    out, inside = [], False
+    for line in lines:
+        expected = any(a.search(line) for a in allowed)
+        inside = "end trace" not in line and \
+            (inside or expected and "WARNING:" in line)
+        if NEEDLES.search(line) and not HARMLESS.search(line) and \
+           not expected and not (inside and TRACE.search(line)):
+            out.append(line)
+    return out
 
 
 def _kmemleak(guest):
