@@ -9,6 +9,7 @@
 #include <linux/etherdevice.h>
 #include <linux/io.h>
 #include <linux/jiffies.h>
+#include <linux/kmemleak.h>
 #include <linux/rculist.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
@@ -376,6 +377,17 @@ static void ehea_fw_forget(struct ehea_hea *hea, struct ehea_fw_lost *lost)
 	kfree(lost);
 }
 
+/* The adapter may write to its memory for ever, so that is not freed. */
+static void ehea_fw_give_up(struct ehea_hea *hea, struct ehea_fw_lost *lost)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(lost->mem); i++)
+		kmemleak_ignore(lost->mem[i]);
+	kmemleak_not_leak(lost->arg);
+	ehea_fw_forget(hea, lost);
+}
+
 static void ehea_fw_retry_one(struct ehea_hea *hea, struct ehea_fw_lost *lost)
 {
 	int err;
@@ -429,9 +441,8 @@ void ehea_hea_exit(struct ehea_hea *hea)
 	mutex_lock(&hea->lost_lock);
 	for (type = 0; type < EHEA_FW_TYPES; type++)
 		ehea_fw_retry_type(hea, type);
-	/* The adapter may write to their memory for ever: it is not freed. */
 	list_for_each_entry_safe(lost, next, &hea->lost, node)
-		ehea_fw_forget(hea, lost);
+		ehea_fw_give_up(hea, lost);
 	mutex_unlock(&hea->lost_lock);
 }
 

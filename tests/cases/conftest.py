@@ -46,8 +46,6 @@ def pytest_addoption(parser):
                     help="run every case on this CPU only")
     group.addoption("--kernel", choices=KERNELS,
                     help="run every case with this kernel only")
-    group.addoption("--pending", action="store_true",
-                    help="run the cases of pending.txt, too")
     group.addoption("--faults", action="store_true",
                     help="the long forms of the cases that inject faults")
     group.addoption("--seed", type=int, default=1,
@@ -87,12 +85,6 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("platform", pairs, ids=names)
 
 
-def _is_pending(item):
-    lines = (HERE / "pending.txt").read_text().splitlines()
-    names = [n.split(": ")[0] for n in lines if n and not n.startswith("#")]
-    return any(name in item.name for name in names)
-
-
 def _repeats(items):
     """Debug kernels are slow: of a case's parameters, they get the first."""
     seen = set()
@@ -105,13 +97,10 @@ def _repeats(items):
 
 
 def pytest_collection_modifyitems(config, items):
-    left_out = []
-    if not config.getoption("--pending"):
-        left_out += [item for item in items if _is_pending(item)]
     if not config.getoption("--kernel"):
-        left_out += _repeats(items)
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in left_out]
+        left_out = list(_repeats(items))
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
     # long waits for the whole machine come last
     items.sort(key=lambda item: item.get_closest_marker("serial") is not None)
 

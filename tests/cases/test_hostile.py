@@ -132,7 +132,7 @@ def _again(guest):
     scene.up(guest)
 
 
-@pytest.mark.on("power9", "power9-debug")
+@pytest.mark.on("power9", faults=("power9-debug",))
 def test_completions_full_of_nonsense_harm_nothing(lab):
     guest, _ = _boot(lab)
     guest.hea.tolerated = LIES
@@ -176,7 +176,7 @@ def _spoil_calls(guest, rand):
                         f"seed={rand.getrandbits(32)}")
 
 
-@pytest.mark.on("power9", "power9-debug")
+@pytest.mark.on("power9", faults=("power9-debug",))
 def test_calls_that_answer_nonsense_harm_nothing(lab):
     """What was allocated under a wrong name is lost, until firmware is told
     to forget."""
@@ -200,7 +200,7 @@ def test_calls_that_answer_nonsense_harm_nothing(lab):
     assert spoilt
 
 
-@pytest.mark.on("power9", "power9-debug")
+@pytest.mark.on("power9", faults=("power9-debug",))
 def test_events_full_of_nonsense_harm_nothing(lab):
     guest, _ = _boot(lab)
     guest.allow.append("malfunction")
@@ -270,7 +270,7 @@ def _frame(rand, guest, peer):
     return frames.ether(mac, peer.mac, frames.TYPE_IP, _ip(rand))
 
 
-@pytest.mark.on("power9", "power9-debug")
+@pytest.mark.on("power9", faults=("power9-debug",))
 @pytest.mark.parametrize("mode", ["plain", "promiscuous"])
 def test_frames_full_of_nonsense_harm_nothing(lab, mode):
     guest = lab.boot(adapters(ports=1))

@@ -155,7 +155,7 @@ def _ethtool(rand, name):
     return f"ethtool {option} {name} {line}"
 
 
-@pytest.mark.on("power9", "power9-debug")
+@pytest.mark.on("power9", faults=("power9-debug",))
 def test_ethtool_takes_any_argument_or_refuses_it(lab):
     guest = lab.boot(adapters(ports=1, default_qps=4))
     name = scene.ready(guest)[0]

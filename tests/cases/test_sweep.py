@@ -203,7 +203,7 @@ def _sweep(lab, sweep, operations, forms, few):
     assert struck
 
 
-@pytest.mark.on("power9", "power9-debug")
+@pytest.mark.on("power9", faults=("power9-debug",))
 def test_each_call_of_each_operation_may_fail_or_be_late(lab):
     sweep = Sweep(lab)
     forms = [f"times=1,rc={status}" for status in HARD]
