@@ -89,6 +89,7 @@ struct ehea_region {
  * @node: in &ehea_channel.old_views once replaced
  * @linear: where linear data of a frame to send was found last; Tx queue lock
  * @frags: where a fragment was; likewise
+ * @pages: where a page of buffers for RQ2 or RQ3 was; &ehea_rq.lock
  * @sq_mark: WQEs posted to the SQ when the view was replaced
  * @rq_mark: WQEs posted to RQ2 and RQ3 by then
  */
@@ -102,6 +103,7 @@ struct ehea_view {
 	struct list_head node;
 	struct ehea_spot linear;
 	struct ehea_spot frags;
+	struct ehea_spot pages[2];
 	u32 sq_mark;
 	u32 rq_mark[2];
 };

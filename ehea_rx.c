@@ -252,16 +252,16 @@ static u32 ehea_rq_put_page(struct ehea_rq *rq, u64 *bus, u32 head, u32 count,
 
 /* Fill slots with buffers of pages. Return: slots left without one. */
 static u32 ehea_rq_put_pages(struct ehea_channel *ch, struct ehea_rq *rq,
-			     const struct ehea_view *view, u64 bus)
+			     struct ehea_view *view, u64 bus)
 {
+	struct ehea_spot *spot = &view->pages[rq - ch->rq];
 	u32 head = rq->head, free = rq->free;
-	struct ehea_spot spot = {};
 
 	while (free) {
 		u32 done;
 
 		if (!rq->left &&
-		    unlikely(!ehea_rq_new_page(ch, rq, view->map, &spot, &bus)))
+		    unlikely(!ehea_rq_new_page(ch, rq, view->map, spot, &bus)))
 			break;
 		done = ehea_rq_put_page(rq, &bus, head, free, view->recv_lkey);
 		if (unlikely(!done))
@@ -275,7 +275,7 @@ static u32 ehea_rq_put_pages(struct ehea_channel *ch, struct ehea_rq *rq,
 
 /* Write what is missing. Return: WQEs written. */
 static u32 ehea_rq_write_free(struct ehea_channel *ch, struct ehea_rq *rq,
-			      const struct ehea_view *view)
+			      struct ehea_view *view)
 {
 	u32 count = rq->free;
 	u64 bus = 0;
@@ -314,7 +314,7 @@ static noinline void ehea_rq_is_short(struct ehea_channel *ch,
 static noinline __flatten void ehea_rq_refill(struct ehea_channel *ch,
 					      struct ehea_rq *rq)
 {
-	const struct ehea_view *view = rcu_dereference_bh(ch->view);
+	struct ehea_view *view = rcu_dereference_bh(ch->view);
 	u32 count;
 
 	/* Whoever brings the MR back has the channel polled. */

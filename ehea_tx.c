@@ -29,9 +29,10 @@
 /* Tries to find a bounce buffer that the MR covers. */
 #define EHEA_TX_BOUNCE_TRIES	16
 
-/* A small frame is copied in one piece of this size, and further ones. */
-#define EHEA_TX_PIECE		64
+/* A small frame is copied in a piece that is never all of it, and others. */
+#define EHEA_TX_PIECE		56
 #define EHEA_TX_NEXT_PIECE	32
+#define EHEA_TX_LAST_PIECE	8
 
 #define EHEA_TX_ALL_BOUNCES	GENMASK(EHEA_TX_BOUNCES - 1, 0)
 
@@ -443,7 +444,7 @@ static bool ehea_tx_is_small(const struct sk_buff *skb, u32 len)
 
 /*
  * Copy a small frame of @len bytes. Pieces of a fixed size need no call. Nothing
- * that lies behind the frame may stay in the WQE: the last piece overlaps the
+ * that lies behind the frame may get into the WQE: the last piece overlaps the
  * one before. It reads the skb anew, for want of registers.
  */
 static void ehea_tx_copy(u8 *imm, const struct sk_buff *skb, u32 len)
@@ -452,8 +453,9 @@ static void ehea_tx_copy(u8 *imm, const struct sk_buff *skb, u32 len)
 	u32 at;
 
 	memcpy(imm, data, EHEA_TX_PIECE);
-	if (likely(len <= EHEA_TX_PIECE)) {
-		memset(imm + len, 0, EHEA_TX_PIECE - ETH_ZLEN);
+	if (likely(len <= EHEA_TX_PIECE + EHEA_TX_LAST_PIECE)) {
+		at = len - EHEA_TX_LAST_PIECE;
+		memcpy(imm + at, data + at, EHEA_TX_LAST_PIECE);
 		return;
 	}
 	for (at = EHEA_TX_PIECE; at < len - EHEA_TX_NEXT_PIECE;

@@ -77,6 +77,11 @@ void ehea_fake_hide(struct ehea_fake *fake, u64 real, u64 len)
 	ehea_busmap_put(fake->map);
 	fake->map = map;
 	fake->view.map = map;
+
+	/* It is another view. */
+	memset(&fake->view.linear, 0, sizeof(fake->view.linear));
+	memset(&fake->view.frags, 0, sizeof(fake->view.frags));
+	memset(fake->view.pages, 0, sizeof(fake->view.pages));
 }
 
 static void ehea_fake_destroy(void *arg)
