@@ -13,7 +13,6 @@
 #include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/netdevice.h>
-#include <linux/prefetch.h>
 #include <linux/slab.h>
 #include <net/page_pool/helpers.h>
 
@@ -451,7 +450,8 @@ static struct sk_buff *ehea_rx_buffer(struct ehea_channel *ch,
 	/* Nor is a frame one that is shorter than its header. */
 	if (unlikely(len - ETH_HLEN >= rq->build_below))
 		return ehea_rx_keep_buffer(ch, rq, cqe, buf);
-	prefetch(buf + NET_SKB_PAD);
+	/* Of use on hardware; prefetch() would test for NULL. */
+	__builtin_prefetch(buf + NET_SKB_PAD);
 	skb = napi_build_skb(buf, rq->truesize);
 	if (unlikely(!skb))
 		return ehea_rx_keep_buffer(ch, rq, cqe, buf);
