@@ -443,8 +443,8 @@ static bool ehea_tx_is_small(const struct sk_buff *skb, u32 len)
 }
 
 /*
- * Copy a small frame of @len bytes. Pieces of a fixed size need no call. Nothing
- * that lies behind the frame may get into the WQE: the last piece overlaps the
+ * Copy a small frame of @len bytes. Pieces of a fixed size need no call. What
+ * lies behind the frame may not get into the WQE: the last piece overlaps the
  * one before. It reads the skb anew, for want of registers.
  */
 static void ehea_tx_copy(u8 *imm, const struct sk_buff *skb, u32 len)

@@ -446,6 +446,7 @@ static void busmap_finds_buffers_near_the_last_one(struct kunit *test)
 	};
 	static const u32 lengths[] = { 1, 2, 3, SECTION };
 	struct ehea_busmap *map = new_map(test);
+	unsigned int count = ARRAY_SIZE(places);
 	unsigned int n;
 
 	map_add(test, map, SECTION, 2 * SECTION);
@@ -453,12 +454,12 @@ static void busmap_finds_buffers_near_the_last_one(struct kunit *test)
 	map_add(test, map, LEAF, SECTION);
 	map_seal(test, map);
 
-	for (n = 0; n < ARRAY_SIZE(places) * ARRAY_SIZE(places) * ARRAY_SIZE(lengths); n++) {
+	for (n = 0; n < count * count * ARRAY_SIZE(lengths); n++) {
 		struct ehea_spot spot = {};
 
-		near_finds(test, map, &spot, places[n % ARRAY_SIZE(places)], 1);
-		near_finds(test, map, &spot, places[n / ARRAY_SIZE(places) % ARRAY_SIZE(places)],
-			   lengths[n / ARRAY_SIZE(places) / ARRAY_SIZE(places)]);
+		near_finds(test, map, &spot, places[n % count], 1);
+		near_finds(test, map, &spot, places[n / count % count],
+			   lengths[n / count / count]);
 	}
 	ehea_busmap_put(map);
 }
