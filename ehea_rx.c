@@ -224,9 +224,9 @@ static noinline void ehea_rq_put_recycled(struct ehea_rq *rq,
 }
 
 /*
- * Put buffers of the page at hand, whose bus address is @bus, into at most
- * @count slots from @head on, up to the end of the ring. Return: how many; 0
- * if a slot is still in use.
+ * Put buffers of the page at hand into at most @count slots from @head on, up
+ * to the end of the ring. @bus is where the next buffer is, and goes on.
+ * Return: how many; 0 if a slot is still in use.
  */
 static u32 ehea_rq_put_page(struct ehea_rq *rq, u64 *bus, u32 head, u32 count,
 			    __be32 lkey)
