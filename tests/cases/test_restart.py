@@ -45,7 +45,6 @@ def test_driver_works_again_after_a_reset_by_the_machine(lab):
         guest.qmp.command("system_reset")
         guest.wait_boot(boots)
         assert not guest.hea.live()
-        guest.install_module()
     scene.ready(guest)
     scene.both_ways(guest)
 
@@ -63,7 +62,6 @@ def test_kexec_under_traffic_leaves_no_live_resource(lab):
         guest.job("kexec -e")
         guest.wait_boot(boots)
         _writes_nothing(guest)
-    guest.install_module()
     scene.ready(guest)
     scene.both_ways(guest)
 
@@ -83,6 +81,5 @@ def test_crash_under_traffic_leaves_no_live_resource(lab):
         guest.job("echo c > /proc/sysrq-trigger")
         guest.wait_boot(boots)
         _writes_nothing(guest)
-    guest.install_module()
     scene.ready(guest)
     scene.both_ways(guest)

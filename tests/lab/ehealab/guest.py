@@ -230,9 +230,9 @@ def _module_archive(spec):
     archive = overlay.Archive()
     archive.add("lab/init", overlay.INIT, 0o755)
     if spec.module:
-        built = artifact(f"{spec.module}-{spec.kernel}")
-        for module in sorted(built.rglob("*.ko")):
-            archive.add(f"lab/modules/{module.name}", module)
+        root = artifact(f"{spec.module}-{spec.kernel}") / "root"
+        for path in sorted(p for p in root.rglob("*") if p.is_file()):
+            archive.add(str(path.relative_to(root)), path)
     for name, data in spec.files.items():
         archive.add(name, data, 0o755)
     return archive
@@ -240,8 +240,8 @@ def _module_archive(spec):
 
 def _bases(spec):
     """The base archives: user land and the kernel's own modules."""
-    return [_one(artifact("initramfs"), "*.cpio.gz"),
-            artifact(f"kernel-{spec.kernel}") / "modules.cpio.gz"]
+    return [_one(artifact("initramfs"), "*.cpio"),
+            artifact(f"kernel-{spec.kernel}") / "modules.cpio"]
 
 
 def second_kernel(kernel, module="module"):
@@ -314,8 +314,6 @@ class Guest:
         began = time.monotonic()
         self.wait(lambda: self.boots, "the guest's agent", timeout)
         self._set_patience((time.monotonic() - began) / USUAL_BOOT)
-        if self.spec.module:
-            self.install_module()
         return self
 
     def _set_patience(self, factor):
@@ -323,11 +321,6 @@ class Guest:
         self.patience = min(max(1.0, factor), 8.0)
         for waiter in (*self.heas, *self.peers.values()):
             waiter.patience = self.patience
-
-    def install_module(self):
-        """Put the driver where modprobe finds it."""
-        self.sh("d=/lib/modules/$(uname -r); mkdir -p $d/updates; "
-                "cp /lab/modules/*.ko $d/updates/ 2>/dev/null; depmod -a")
 
     def _log(self, name):
         log = open(self.dir / name, "w", encoding="utf-8")

@@ -55,7 +55,8 @@ def recipe(variant):
 
     vmlinux         to boot
     build/          the build tree, KDIR for modules
-    modules.cpio.gz its modules under /lib/modules, for the initrd
+    root/           its modules under /lib/modules
+    modules.cpio    the same, for the initrd
     RELEASE         what uname -r says
     """
     number, _, steps = VARIANTS[variant]
@@ -84,13 +85,14 @@ def recipe(variant):
         for link in ("build", "source"):
             (root / "lib" / "modules" / release / link).unlink(
                 missing_ok=True)
-        cpio.pack(job, root, out / "modules.cpio.gz")
+        cpio.pack(job, root, out / "modules.cpio")
+        (out / "root").symlink_to(root)
         job.run("stripping", ["powerpc64-linux-gnu-strip", "-s", "-o",
                               out / "vmlinux", objects / "vmlinux"])
         (out / "build").symlink_to(objects)
         (out / "RELEASE").write_text(release, encoding="utf-8")
 
-    return cache.Recipe(f"kernel-{variant}", build, base, lambda: ["1"],
+    return cache.Recipe(f"kernel-{variant}", build, base, lambda: ["2"],
                         space=3 << 30)
 
 

@@ -40,18 +40,38 @@ def mirror(tree, files):
             path.unlink()
 
 
+def install(job, built, work, out):
+    """Have modprobe prefer modules to the kernel's own: out/root/ has them
+    and a new index, to be laid over the kernel's modules in the guest."""
+    release = (built / "RELEASE").read_text(encoding="utf-8")
+    root = work / "root"
+    shutil.rmtree(root, ignore_errors=True)
+    shutil.copytree((built / "root").resolve(), root)
+    have = set(root.rglob("*.ko"))
+    modules = root / "lib" / "modules" / release
+    (modules / "updates").mkdir()
+    for path in out.glob("*.ko"):
+        shutil.copy(path, modules / "updates")
+    job.run("indexing", ["/sbin/depmod", "-b", root, release])
+    for path in have:
+        path.unlink()
+    shutil.move(root, out / "root")
+
+
 def recipe(variant):
-    """Return the recipe of the driver's module: ehea.ko, ehea_kunit.ko."""
+    """Return the recipe of the driver's module: ehea.ko, ehea_kunit.ko, and
+    root/ for the guest."""
     def base():
         return [cache.get(kernel.RECIPES[f"kernel-{variant}"]).name]
 
     def inputs():
-        return ["1", *(part for name in driver_files()
+        return ["2", *(part for name in driver_files()
                        for part in (str(name), cache.CHECKOUT / name))]
 
     def build(job, work, out):
         require(*kernel.TOOLS)
-        kdir = cache.get(kernel.RECIPES[f"kernel-{variant}"]) / "build"
+        built = cache.get(kernel.RECIPES[f"kernel-{variant}"])
+        kdir = built / "build"
         tree = work / "tree"
         mirror(tree, driver_files())
         gcov = ["GCOV_PROFILE=y"] if variant == "gcov" else []
@@ -60,6 +80,7 @@ def recipe(variant):
                               "CONFIG_EHEA_KUNIT_TEST=m", *gcov, "modules"])
         for path in sorted([*tree.rglob("*.ko"), *tree.rglob("*.gcno")]):
             shutil.copy(path, out)
+        install(job, built, work, out)
 
     return cache.Recipe(f"module-{variant}", build, base, inputs,
                         space=1 << 28, keep=4)
@@ -76,7 +97,8 @@ def old_recipe(variant):
 
     def build(job, work, out):
         require(*kernel.TOOLS)
-        kdir = cache.get(kernel.RECIPES[f"kernel-{variant}"]) / "build"
+        built = cache.get(kernel.RECIPES[f"kernel-{variant}"])
+        kdir = built / "build"
         objects = work / "build"
         shutil.rmtree(objects, ignore_errors=True)
         job.run("copying the build tree", ["cp", "-a", "--reflink=auto",
@@ -84,9 +106,10 @@ def old_recipe(variant):
         job.run("compiling", ["make", "-C", objects, f"-j{jobs()}",
                               *kernel.CROSS, "CONFIG_EHEA=m", OLD])
         shutil.copy(objects / OLD, out)
+        install(job, built, work, out)
         shutil.rmtree(objects)
 
-    return cache.Recipe(f"intree-{variant}", build, base, lambda: ["1"],
+    return cache.Recipe(f"intree-{variant}", build, base, lambda: ["2"],
                         space=1 << 30)
 
 

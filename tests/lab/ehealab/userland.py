@@ -231,7 +231,7 @@ def build_initramfs(job, work, out):
                 CC, "-O2", "-Wall", "-static", "-o",
                 root / "usr/bin" / path.stem, path, "-lpthread"])
     shutil.copytree(GUEST / "root", root, dirs_exist_ok=True)
-    cpio.pack(job, root, out / "initramfs.cpio.gz")
+    cpio.pack(job, root, out / "initramfs.cpio")
 
 
 INITRAMFS = cache.Recipe(
