@@ -372,7 +372,7 @@ struct ehea_config {
  * @port: port
  * @count: number of @ch
  * @aff_eq: affiliated (error) events of the QPs
- * @aff_irq: Linux interrupt number of @aff_eq
+ * @aff_lock: protects @aff_eq's position
  * @aff_name: as /proc/interrupts shows it
  */
 struct ehea_channels {
@@ -381,7 +381,7 @@ struct ehea_channels {
 	struct ehea_port *port;
 	unsigned int count;
 	struct ehea_eq aff_eq;
-	unsigned int aff_irq;
+	spinlock_t aff_lock;		/* protects @aff_eq's position */
 	char aff_name[IFNAMSIZ + 16];
 };
 
@@ -419,7 +419,7 @@ enum ehea_port_flag {
  * @rx_mode_work: applies the receive filters where the core cannot sleep
  * @reset_work: closes and opens the queues again
  * @kick_work: polls channels whose interrupt was lost
- * @reset_delay: back-off between resets, jiffies
+ * @reset_delay: of a reset soon after the last one, jiffies
  * @last_reset: jiffies
  * @resets: how often
  * @speed: enum ehea_speed, as last reported
@@ -509,8 +509,8 @@ struct ehea_mem_info {
  * @hea: for hypervisor calls
  * @attr: what H_QUERY_HEA told, checked
  * @neq: notification events
- * @neq_irq: Linux interrupt number of @neq
  * @neq_work: reads @neq
+ * @neq_spent: @neq does not interrupt before H_RESET_EVENTS
  * @port_lock: protects @ports against removal
  * @ports: &struct ehea_port by logical port number
  * @node: in ehea_mem's list; ehea_mem's mutex, likewise:
@@ -527,8 +527,8 @@ struct ehea_adapter {
 	struct ehea_hea hea;
 	struct ehea_hea_attr attr;
 	struct ehea_eq neq;
-	unsigned int neq_irq;
-	struct work_struct neq_work;
+	struct delayed_work neq_work;
+	bool neq_spent;
 	struct mutex port_lock;		/* protects @ports against removal */
 	struct xarray ports;
 	struct list_head node;
@@ -676,14 +676,6 @@ void ehea_port_set_link(struct ehea_port *port, bool link, bool ext);
 int ehea_port_query_link(struct ehea_port *port);
 int ehea_port_reconfigure(struct ehea_port *port,
 			  const struct ehea_config *config);
-
-/* ehea_stats.c */
-extern const struct netdev_stat_ops ehea_stat_ops;
-void ehea_get_stats64(struct net_device *netdev,
-		      struct rtnl_link_stats64 *stats);
-void ehea_stats_init(struct ehea_port *port);
-void ehea_stats_start(struct ehea_port *port);
-void ehea_stats_stop(struct ehea_port *port);
 
 /* ehea_stats.c */
 extern const struct netdev_stat_ops ehea_stat_ops;

@@ -87,11 +87,12 @@ static void ehea_error_mark(struct ehea_channels *set, u64 eqe)
 }
 
 /* A QP is in error: only a reset of the port helps. */
-static irqreturn_t ehea_error_irq(int irq, void *arg)
+static void ehea_error_read(struct ehea_channels *set)
 {
-	struct ehea_channels *set = arg;
+	unsigned long flags;
 	u64 eqe;
 
+	spin_lock_irqsave(&set->aff_lock, flags);
 	while ((eqe = ehea_eq_next(&set->aff_eq))) {
 		if (net_ratelimit())
 			netdev_err(set->port->netdev,
@@ -100,6 +101,12 @@ static irqreturn_t ehea_error_irq(int irq, void *arg)
 		ehea_error_mark(set, eqe);
 		ehea_port_schedule_reset(set->port, "QP error");
 	}
+	spin_unlock_irqrestore(&set->aff_lock, flags);
+}
+
+static irqreturn_t ehea_error_irq(int irq, void *arg)
+{
+	ehea_error_read(arg);
 	return IRQ_HANDLED;
 }
 
@@ -284,6 +291,7 @@ struct ehea_channels *ehea_channels_create(struct ehea_port *port,
 	if (!set)
 		return ERR_PTR(-ENOMEM);
 	set->port = port;
+	spin_lock_init(&set->aff_lock);
 	err = ehea_channels_create_error_eq(set);
 	if (err) {
 		kfree(set);
@@ -493,7 +501,7 @@ static void ehea_channel_check_gap(struct ehea_channel *ch)
 }
 
 /**
- * ehea_channels_kick - poll channels that have something to do
+ * ehea_channels_kick - look for what no interrupt told of
  * @set: set of channels
  *
  * The cure for an interrupt that was lost or came late, and for a completion
@@ -514,6 +522,7 @@ void ehea_channels_kick(struct ehea_channels *set)
 		ehea_channel_check_gap(ch);
 	}
 	local_bh_enable();
+	ehea_error_read(set);
 }
 
 /**

@@ -23,6 +23,10 @@
  */
 #define EHEA_MSS_MIN		224
 
+/* Payload that one WQE may stand for, and the frames that this makes. */
+#define EHEA_TSO_BYTES_MAX	SZ_64K
+#define EHEA_TSO_SEGS_MAX	DIV_ROUND_UP(EHEA_TSO_BYTES_MAX, EHEA_MSS_MIN)
+
 /**
  * ehea_cqe_queue - queue that a receive completion belongs to
  * @cqe: completion
@@ -203,7 +207,7 @@ static inline bool ehea_tx_can_segment(const struct sk_buff *skb)
 	if (skb_headlen(skb) > hdr)
 		pieces++;
 	return pieces <= EHEA_SWQE_MIXED_SGES &&
-	       skb->len - hdr <= SZ_64K &&
+	       skb->len - hdr <= EHEA_TSO_BYTES_MAX &&
 	       skb_shinfo(skb)->gso_size >= EHEA_MSS_MIN;
 }
 

@@ -25,6 +25,9 @@
 /* Events handled before others get the CPU, should firmware send no end. */
 #define EHEA_NEQ_BATCH		512
 
+/* A lost interrupt, or a call that failed, delays events this much at most. */
+#define EHEA_NEQ_PERIOD		msecs_to_jiffies(500)
+
 /* More multicast addresses than this are one all-multicast filter. */
 #define EHEA_MAX_MC		1024
 
@@ -320,20 +323,25 @@ static void ehea_handle_neqe(struct ehea_adapter *adapter, u64 neqe)
 static void ehea_neq_work(struct work_struct *work)
 {
 	struct ehea_adapter *adapter = container_of(work, struct ehea_adapter,
-						    neq_work);
+						    neq_work.work);
 	unsigned int budget = EHEA_NEQ_BATCH;
 	u64 neqe;
 
 	mutex_lock(&adapter->port_lock);
-	while (budget-- && (neqe = ehea_eq_next(&adapter->neq)))
+	while (budget-- && (neqe = ehea_eq_next(&adapter->neq))) {
+		adapter->neq_spent = true;
 		ehea_handle_neqe(adapter, neqe);
+	}
 	mutex_unlock(&adapter->port_lock);
 
 	/* Firmware interrupts again if entries came in between. */
-	ehea_phyp_reset_events(&adapter->hea, adapter->neq.res.handle,
-			       EHEA_EVENT_ALL);
-	if (neqe)
-		schedule_work(&adapter->neq_work);
+	if (READ_ONCE(adapter->neq_spent))
+		WRITE_ONCE(adapter->neq_spent,
+			   ehea_phyp_reset_events(&adapter->hea,
+						  adapter->neq.res.handle,
+						  EHEA_EVENT_ALL) != 0);
+	queue_delayed_work(system_power_efficient_wq, &adapter->neq_work,
+			   neqe ? 0 : EHEA_NEQ_PERIOD);
 }
 
 /* Hypervisor calls may sleep, so all is done in process context. */
@@ -341,7 +349,8 @@ static irqreturn_t ehea_neq_irq(int irq, void *arg)
 {
 	struct ehea_adapter *adapter = arg;
 
-	schedule_work(&adapter->neq_work);
+	WRITE_ONCE(adapter->neq_spent, true);
+	mod_delayed_work(system_power_efficient_wq, &adapter->neq_work, 0);
 	return IRQ_HANDLED;
 }
 
@@ -360,14 +369,15 @@ static int ehea_start_neq(struct ehea_adapter *adapter)
 		return err;
 	}
 	/* Events may have come before the interrupt was ours. */
-	schedule_work(&adapter->neq_work);
+	WRITE_ONCE(adapter->neq_spent, true);
+	queue_delayed_work(system_power_efficient_wq, &adapter->neq_work, 0);
 	return 0;
 }
 
 static void ehea_stop_neq(struct ehea_adapter *adapter)
 {
 	ibmebus_free_irq(adapter->neq.ist, adapter);
-	cancel_work_sync(&adapter->neq_work);
+	cancel_delayed_work_sync(&adapter->neq_work);
 	ehea_eq_destroy(&adapter->neq);
 }
 
@@ -398,7 +408,7 @@ static struct ehea_adapter *ehea_adapter_alloc(struct platform_device *pdev)
 	adapter->pdev = pdev;
 	mutex_init(&adapter->port_lock);
 	xa_init(&adapter->ports);
-	INIT_WORK(&adapter->neq_work, ehea_neq_work);
+	INIT_DELAYED_WORK(&adapter->neq_work, ehea_neq_work);
 	ehea_hea_init(&adapter->hea, &pdev->dev, handle);
 	return adapter;
 }

@@ -11,6 +11,7 @@
 
 #include "ehea.h"
 #include "ehea_compat.h"
+#include "ehea_frame.h"
 
 /* A port that is reset again and again is reset ever less often. */
 #define EHEA_RESET_DELAY_MIN	msecs_to_jiffies(100)
@@ -345,23 +346,27 @@ static void ehea_port_reset(struct ehea_port *port)
 	ehea_port_schedule_reset(port, "last one failed");
 }
 
+/* A storm backs off, a single fault is mended at once. */
+static unsigned long ehea_port_reset_delay(const struct ehea_port *port)
+{
+	unsigned long calm = READ_ONCE(port->last_reset) + EHEA_RESET_CALM;
+
+	return time_before(jiffies, calm) ? READ_ONCE(port->reset_delay) : 0;
+}
+
 static void ehea_reset_work(struct work_struct *work)
 {
 	struct ehea_port *port = container_of(work, struct ehea_port,
 					      reset_work.work);
-	unsigned long delay = port->reset_delay;
+	unsigned long delay = ehea_port_reset_delay(port);
 
 	rtnl_lock();
 	if (netif_running(port->netdev) &&
 	    netif_device_present(port->netdev)) {
-		/* A storm backs off, a single fault is mended at once. */
-		if (time_before(jiffies, port->last_reset + EHEA_RESET_CALM))
-			delay = clamp(2 * delay, EHEA_RESET_DELAY_MIN,
-				      EHEA_RESET_DELAY_MAX);
-		else
-			delay = 0;
-		WRITE_ONCE(port->reset_delay, delay);
-		port->last_reset = jiffies;
+		WRITE_ONCE(port->reset_delay,
+			   clamp(2 * delay, EHEA_RESET_DELAY_MIN,
+				 EHEA_RESET_DELAY_MAX));
+		WRITE_ONCE(port->last_reset, jiffies);
 		ehea_port_reset(port);
 	}
 	rtnl_unlock();
@@ -379,7 +384,7 @@ void ehea_port_schedule_reset(struct ehea_port *port, const char *why)
 	if (test_bit(EHEA_PORT_GONE, &port->flags))
 		return;
 	if (queue_delayed_work(system_long_wq, &port->reset_work,
-			       READ_ONCE(port->reset_delay)))
+			       ehea_port_reset_delay(port)))
 		netif_warn(port, timer, port->netdev,
 			   "port will be reset: %s\n", why);
 }
@@ -690,6 +695,8 @@ static void ehea_port_init_netdev(struct ehea_port *port)
 	netdev->features = netdev->hw_features | NETIF_F_HIGHDMA;
 	netdev->vlan_features = NETIF_F_SG | NETIF_F_IP_CSUM | NETIF_F_TSO |
 				NETIF_F_RXCSUM | NETIF_F_HIGHDMA;
+	netif_set_tso_max_size(netdev, EHEA_TSO_BYTES_MAX);
+	netif_set_tso_max_segs(netdev, EHEA_TSO_SEGS_MAX);
 	netdev->min_mtu = ETH_MIN_MTU;
 	netdev->max_mtu = port->jumbo ? EHEA_MAX_MTU : ETH_DATA_LEN;
 	netdev->watchdog_timeo = 5 * HZ;
