@@ -11,6 +11,8 @@
  *				for, so nothing above it is taken inside
  *   Tx queue lock		a send queue's producer side
  *   ehea_rq.lock		a receive queue's producer side
+ *   ehea_port.link_lock	what firmware says of the link, from the question
+ *				on; taken under RTNL or adapter->port_lock
  *   ehea_port.carrier_lock	the carrier, and nothing is taken inside
  */
 #ifndef EHEA_H
@@ -158,6 +160,9 @@ struct ehea_rx_stats {
 	u64_stats_t copied;		/* frames copied to keep the buffer */
 };
 
+/* While a set of channels replaces another, both count: a bank for each. */
+#define EHEA_STATS_BANKS	2
+
 /* A queue's counters outlive it: down, up and reset lose nothing. */
 struct ehea_queue_stats {
 	struct ehea_tx_stats tx ____cacheline_aligned_in_smp;
@@ -296,7 +301,7 @@ struct ehea_rq {
  * @port: the port's
  * @view: how memory is reached; NULL while there is no MR. Written under
  *	ehea_mem's mutex
- * @stats: of the queue index, owned by the port
+ * @stats: a bank of the queue index, owned by the port
  * @txq: the stack's queue
  * @tx: send side
  * @rq: RQ2 and RQ3
@@ -321,6 +326,7 @@ struct ehea_rq {
  * @running: the QP may be paused and resumed
  * @timed_out: the stack gave up waiting for completions
  * @failed: an event told of an error of the QP
+ * @rcu: whoever saw @napi is done with it
  */
 struct ehea_channel {
 	struct napi_struct napi;
@@ -353,33 +359,36 @@ struct ehea_channel {
 	bool running;
 	bool timed_out;
 	bool failed;
+	struct rcu_head rcu;
 };
 
 /**
  * struct ehea_config - what an administrator chooses for a port's queues
  * @channels: number of QPs
+ * @mtu: as of the network device; decides on the buffers
  * @entries: ring sizes by queue, each 2^n - 1
  */
 struct ehea_config {
 	unsigned int channels;
+	u32 mtu;
 	u32 entries[EHEA_QP_QUEUES];
 };
 
 /**
  * struct ehea_channels - the channels of an open port
  * @ch: the channels
- * @rcu: readers of statistics may look at a set that was just replaced
  * @port: port
  * @count: number of @ch
+ * @bank: of the port's statistics
  * @aff_eq: affiliated (error) events of the QPs
  * @aff_lock: protects @aff_eq's position
  * @aff_name: as /proc/interrupts shows it
  */
 struct ehea_channels {
 	struct ehea_channel *ch[EHEA_MAX_QPS];
-	struct rcu_head rcu;
 	struct ehea_port *port;
 	unsigned int count;
+	unsigned int bank;
 	struct ehea_eq aff_eq;
 	spinlock_t aff_lock;		/* protects @aff_eq's position */
 	char aff_name[IFNAMSIZ + 16];
@@ -400,6 +409,7 @@ enum ehea_port_flag {
  * @pdev: its device in sysfs
  * @id: logical port number
  * @flags: &enum ehea_port_flag, by atomic bit operations
+ * @link_lock: an older answer does not come after a newer one
  * @carrier_lock: what the conditions say is what the carrier is
  * @max_channels: default QPs of the port, checked
  * @config: queues of the next open; RTNL
@@ -429,7 +439,7 @@ enum ehea_port_flag {
  * @hw_stats: CB2 as last read
  * @msg_enable: message level
  * @affinity: of the queues' interrupts, kept while the port is down; RTNL
- * @stats: of the queues, by index
+ * @stats: of the queues, by index; what counts is the sum of the banks
  */
 struct ehea_port {
 	struct net_device *netdev;
@@ -437,6 +447,7 @@ struct ehea_port {
 	struct platform_device *pdev;
 	u16 id;
 	unsigned long flags;
+	struct mutex link_lock;		/* from asking firmware to the act */
 	spinlock_t carrier_lock;	/* from a look at @flags to the act */
 	unsigned int max_channels;
 	struct ehea_config config;
@@ -453,7 +464,7 @@ struct ehea_port {
 	u8 bc_mac[ETH_ALEN];
 	bool bc_registered;
 	unsigned long vlans[BITS_TO_LONGS(VLAN_N_VID)];
-	struct work_struct rx_mode_work;
+	struct delayed_work rx_mode_work;
 	struct delayed_work reset_work;
 	struct delayed_work kick_work;
 	unsigned long reset_delay;
@@ -466,7 +477,7 @@ struct ehea_port {
 	u64 hw_stats[EHEA_CB2_COUNTERS];
 	u32 msg_enable;
 	struct cpumask affinity[EHEA_MAX_QPS];
-	struct ehea_queue_stats stats[EHEA_MAX_QPS];
+	struct ehea_queue_stats stats[EHEA_MAX_QPS][EHEA_STATS_BANKS];
 };
 
 /**
@@ -517,6 +528,7 @@ struct ehea_mem_info {
  * @regions: &struct ehea_region, newest first; the first is current
  * @channels: &struct ehea_channel that have a view or wait for one
  * @no_mr: firmware gave none; the channels are paused
+ * @too_large: sections of a map that firmware had no room for, or 0
  * @mem_stats: for ethtool and debugfs
  * @debugfs: directory
  * @health: what devlink reports
@@ -535,6 +547,7 @@ struct ehea_adapter {
 	struct list_head regions;
 	struct list_head channels;
 	bool no_mr;
+	u32 too_large;
 	struct ehea_mem_stats mem_stats;
 	struct dentry *debugfs;
 	struct ehea_health *health;
@@ -558,7 +571,7 @@ void ehea_mem_show(struct ehea_adapter *adapter, struct seq_file *m);
 int ehea_region_init(struct ehea_adapter *adapter, struct ehea_busmap *map);
 void ehea_region_exit(struct ehea_adapter *adapter);
 int ehea_region_update(struct ehea_adapter *adapter, struct ehea_busmap *map);
-int ehea_region_withdraw(struct ehea_adapter *adapter);
+void ehea_region_withdraw(struct ehea_adapter *adapter);
 void ehea_region_reap(struct ehea_adapter *adapter);
 int ehea_region_attach(struct ehea_channel *ch);
 void ehea_region_detach(struct ehea_channel *ch);
@@ -585,7 +598,7 @@ netdev_features_t ehea_features_check(struct sk_buff *skb,
 				      netdev_features_t features);
 
 /* ehea_rx.c */
-int ehea_rx_create(struct ehea_channel *ch);
+int ehea_rx_create(struct ehea_channel *ch, u32 mtu);
 void ehea_rx_fill(struct ehea_channel *ch);
 void ehea_rx_destroy(struct ehea_channel *ch);
 int ehea_rx_poll(struct ehea_channel *ch, int budget);
@@ -631,6 +644,7 @@ struct ehea_channels *ehea_channels_create(struct ehea_port *port,
 void ehea_channels_destroy(struct ehea_channels *set);
 int ehea_channels_start(struct ehea_channels *set);
 void ehea_channels_stop(struct ehea_channels *set);
+void ehea_channels_save_affinity(const struct ehea_channels *set);
 void ehea_channels_kick(struct ehea_channels *set);
 void ehea_channel_read_regs(const struct ehea_channel *ch,
 			    struct ehea_qp_regs *regs);
@@ -661,7 +675,7 @@ int ehea_filter_sync(struct ehea_port *port,
 		     const struct ehea_mc_snapshot *snap);
 int ehea_filter_set_mac(struct ehea_port *port, const u8 *mac);
 int ehea_filter_vlans(struct ehea_port *port);
-void ehea_filter_crash(struct ehea_port *port);
+void ehea_filter_crash(struct ehea_port *port, unsigned int *naps);
 int ehea_filter_set_promisc(struct ehea_port *port, bool on);
 int ehea_filter_apply_rx_control(struct ehea_port *port,
 				 netdev_features_t features);
@@ -672,8 +686,7 @@ struct ehea_port *ehea_port_create(struct ehea_adapter *adapter, u16 id,
 void ehea_port_destroy(struct ehea_port *port);
 void ehea_port_schedule_reset(struct ehea_port *port, const char *why);
 void ehea_port_update_carrier(struct ehea_port *port);
-void ehea_port_set_link(struct ehea_port *port, bool link, bool ext);
-int ehea_port_query_link(struct ehea_port *port);
+void ehea_port_link_event(struct ehea_port *port, bool link, bool ext);
 int ehea_port_reconfigure(struct ehea_port *port,
 			  const struct ehea_config *config);
 

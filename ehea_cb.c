@@ -541,18 +541,9 @@ void ehea_parse_qp_cb0(const struct ehea_qp_cb0 *cb,
  */
 void ehea_parse_hea(const struct ehea_hea_cb *cb, struct ehea_hea_attr *attr)
 {
-	attr->used_mrs = be32_to_cpu(cb->used_mrs);
-	attr->max_qps = be32_to_cpu(cb->max_qps);
-	attr->max_cqs = be32_to_cpu(cb->max_cqs);
-	attr->max_eqs = be32_to_cpu(cb->max_eqs);
-	attr->max_mrs = be32_to_cpu(cb->max_mrs);
-	attr->max_cqes = be32_to_cpu(cb->max_cqes);
-	attr->max_wqes = be32_to_cpu(cb->max_wqes);
 	attr->mr_page_sizes = be32_to_cpu(cb->mr_page_sizes);
 	/* Every adapter takes 4 KiB; one that tells nothing, only those. */
 	attr->mr_page_sizes |= EHEA_MR_PAGES_4K;
-	attr->max_mr_size = be64_to_cpu(cb->max_mr_size);
-	attr->ports = be32_to_cpu(cb->ports);
 	attr->max_mc = be64_to_cpu(cb->max_mc);
 }
 
@@ -585,11 +576,9 @@ void ehea_parse_port_cb0(const struct ehea_port_cb0 *cb,
 {
 	u64_to_ether_addr(FIELD_GET(EHEA_CB0_MAC, be64_to_cpu(cb->mac)),
 			  attr->mac);
-	attr->rx_control = be64_to_cpu(cb->rx_control);
 	attr->oper_state = be32_to_cpu(cb->oper_state);
 	attr->speed = be32_to_cpu(cb->speed);
 	attr->ext_state = be32_to_cpu(cb->ext_state);
-	attr->pause = be32_to_cpu(cb->pause);
 	attr->default_qps = be32_to_cpu(cb->default_qps);
 }
 
@@ -617,9 +606,7 @@ void ehea_parse_counters(const __be64 *from, u64 *to, unsigned int count)
 void ehea_parse_port_cb4(const struct ehea_port_cb4 *cb,
 			 struct ehea_port_link *link)
 {
-	link->speed = be32_to_cpu(cb->field[EHEA_CB4_SPEED]);
 	link->pause = be32_to_cpu(cb->field[EHEA_CB4_PAUSE]);
-	link->state = be32_to_cpu(cb->field[EHEA_CB4_STATE]);
 	link->jumbo = be32_to_cpu(cb->field[EHEA_CB4_JUMBO]);
 }
 

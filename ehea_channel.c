@@ -166,7 +166,8 @@ static void ehea_channel_free(void *arg)
 
 	ehea_rx_destroy(ch);
 	ehea_tx_destroy(ch);
-	kfree(ch);
+	/* The pools of RQ2 and RQ3 knew the NAPI in it. */
+	kfree_rcu(ch, rcu);
 }
 
 static void ehea_channel_destroy(struct ehea_channel *ch)
@@ -188,10 +189,10 @@ static void ehea_channel_destroy(struct ehea_channel *ch)
 }
 
 static struct ehea_channel *
-ehea_channel_create(struct ehea_port *port, unsigned int index,
-		    const struct ehea_config *config,
-		    const struct ehea_eq *aff_eq)
+ehea_channel_create(struct ehea_channels *set, unsigned int index,
+		    const struct ehea_config *config)
 {
+	struct ehea_port *port = set->port;
 	struct ehea_channel *ch;
 	int err;
 
@@ -201,19 +202,19 @@ ehea_channel_create(struct ehea_port *port, unsigned int index,
 	ch->port = port;
 	ch->netdev = port->netdev;
 	ch->index = index;
-	ch->stats = &port->stats[index];
+	ch->stats = &port->stats[index][set->bank];
 	ch->txq = netdev_get_tx_queue(port->netdev, index);
 	INIT_LIST_HEAD(&ch->node);
 	INIT_LIST_HEAD(&ch->old_views);
 	timer_setup(&ch->refill, ehea_channel_refill, 0);
-	err = ehea_channel_create_queues(ch, config, aff_eq);
+	err = ehea_channel_create_queues(ch, config, &set->aff_eq);
 	if (err)
 		goto free_channel;
 
 	netif_napi_add(port->netdev, &ch->napi, ehea_poll);
 	err = ehea_tx_create(ch);
 	if (!err)
-		err = ehea_rx_create(ch);
+		err = ehea_rx_create(ch, config->mtu);
 	if (!err) {
 		ehea_tx_set_frames(ch, port->tx_frames);
 		return ch;
@@ -284,6 +285,7 @@ static int ehea_channels_create_error_eq(struct ehea_channels *set)
 struct ehea_channels *ehea_channels_create(struct ehea_port *port,
 					   const struct ehea_config *config)
 {
+	struct ehea_channels *old = rtnl_dereference(port->channels);
 	struct ehea_channels *set;
 	int err;
 
@@ -291,6 +293,7 @@ struct ehea_channels *ehea_channels_create(struct ehea_port *port,
 	if (!set)
 		return ERR_PTR(-ENOMEM);
 	set->port = port;
+	set->bank = old ? !old->bank : 0;
 	spin_lock_init(&set->aff_lock);
 	err = ehea_channels_create_error_eq(set);
 	if (err) {
@@ -301,8 +304,7 @@ struct ehea_channels *ehea_channels_create(struct ehea_port *port,
 	for (; set->count < config->channels; set->count++) {
 		struct ehea_channel *ch;
 
-		ch = ehea_channel_create(port, set->count, config,
-					 &set->aff_eq);
+		ch = ehea_channel_create(set, set->count, config);
 		if (IS_ERR(ch)) {
 			ehea_channels_destroy(set);
 			return ERR_CAST(ch);
@@ -314,7 +316,7 @@ struct ehea_channels *ehea_channels_create(struct ehea_port *port,
 
 /**
  * ehea_channels_destroy - free a set of channels
- * @set: stopped, and out of everyone's reach but for RCU readers
+ * @set: stopped, and out of everyone's reach since an RCU grace period
  *
  * Context: process, sleeps; RTNL.
  */
@@ -322,11 +324,12 @@ void ehea_channels_destroy(struct ehea_channels *set)
 {
 	unsigned int i;
 
+	/* The handler looks at channels; the EQ is in use as long as QPs are. */
+	ehea_channels_free_irq(set);
 	for (i = 0; i < set->count; i++)
 		ehea_channel_destroy(set->ch[i]);
-	ehea_channels_free_irq(set);
 	ehea_eq_destroy(&set->aff_eq);
-	kfree_rcu(set, rcu);
+	kfree(set);
 }
 
 static int ehea_channel_request_irq(struct ehea_channel *ch)
@@ -346,13 +349,32 @@ static int ehea_channel_request_irq(struct ehea_channel *ch)
 	return 0;
 }
 
-/* The interrupt's mapping goes with it; what the operator chose does not. */
-static void ehea_channel_free_irq(struct ehea_channel *ch)
+static void ehea_channel_save_affinity(const struct ehea_channel *ch)
 {
 	const struct cpumask *affinity = irq_get_affinity_mask(ch->irq);
 
 	if (affinity)
 		cpumask_copy(&ch->port->affinity[ch->index], affinity);
+}
+
+/**
+ * ehea_channels_save_affinity - note what the operator chose for interrupts
+ * @set: started; the next set of the port gets the same
+ *
+ * Context: RTNL.
+ */
+void ehea_channels_save_affinity(const struct ehea_channels *set)
+{
+	unsigned int i;
+
+	for (i = 0; i < set->count; i++)
+		ehea_channel_save_affinity(set->ch[i]);
+}
+
+/* The interrupt's mapping goes with it; what the operator chose does not. */
+static void ehea_channel_free_irq(struct ehea_channel *ch)
+{
+	ehea_channel_save_affinity(ch);
 	netif_napi_set_irq(&ch->napi, -1);
 	ibmebus_free_irq(ch->eq.ist, ch);
 	ch->irq = 0;

@@ -31,23 +31,7 @@ ehea_qstats_add_csum_complete(struct netdev_queue_stats_rx *sum,
 	sum->csum_complete += rx->csum_complete;
 }
 
-static inline struct devlink_health_reporter *
-ehea_health_reporter_create(struct devlink *devlink,
-			    const struct devlink_health_reporter_ops *ops,
-			    void *priv)
-{
-	return devlink_health_reporter_create(devlink, ops, priv);
-}
-
 #else
-
-static inline struct devlink_health_reporter *
-ehea_health_reporter_create(struct devlink *devlink,
-			    const struct devlink_health_reporter_ops *ops,
-			    void *priv)
-{
-	return devlink_health_reporter_create(devlink, ops, 0, priv);
-}
 
 static inline void
 ehea_qstats_set_csum_complete(struct netdev_queue_stats_rx *rx, u64 packets)
@@ -60,6 +44,15 @@ ehea_qstats_add_csum_complete(struct netdev_queue_stats_rx *sum,
 {
 }
 
+#endif
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
+/* The grace period became a matter of the operations. */
+#define ehea_health_reporter_create(devlink, ops, priv) \
+	devlink_health_reporter_create(devlink, ops, priv)
+#else
+#define ehea_health_reporter_create(devlink, ops, priv) \
+	devlink_health_reporter_create(devlink, ops, 0, priv)
 #endif
 
 #endif /* EHEA_COMPAT_H */

@@ -32,7 +32,8 @@ enum ehea_health_kind {
  * @node: in &ehea_health.events
  * @kind: reporter that it is for
  * @text: for the operator
- * @port: logical port number, 0 if it is about the adapter
+ * @has_port: it is about one port, not all of the adapter
+ * @port: logical port number
  * @queue: number of the queue
  * @has_regs: @regs are there
  * @regs: the QP
@@ -43,6 +44,7 @@ struct ehea_health_event {
 	struct list_head node;
 	enum ehea_health_kind kind;
 	const char *text;
+	bool has_port;
 	u16 port;
 	unsigned int queue;
 	bool has_regs;
@@ -102,7 +104,7 @@ static void ehea_health_put_event(struct devlink_fmsg *fmsg,
 				  const struct ehea_health_event *event)
 {
 	devlink_fmsg_string_pair_put(fmsg, "what", event->text);
-	if (event->port)
+	if (event->has_port)
 		devlink_fmsg_u32_pair_put(fmsg, "port", event->port);
 	if (event->has_regs) {
 		devlink_fmsg_u32_pair_put(fmsg, "queue", event->queue);
@@ -115,6 +117,7 @@ static void ehea_health_put_event(struct devlink_fmsg *fmsg,
 static void ehea_health_read(struct ehea_channel *ch,
 			     struct ehea_health_event *event)
 {
+	event->has_port = true;
 	event->port = ch->port->id;
 	event->queue = ch->index;
 	event->has_regs = true;
@@ -332,7 +335,9 @@ void ehea_health_malfunction(struct ehea_adapter *adapter,
 	event = ehea_health_event(EHEA_HEALTH_ADAPTER, text);
 	if (!event)
 		return;
-	event->port = port ? port->id : 0;
+	event->has_port = port;
+	if (port)
+		event->port = port->id;
 	ehea_health_queue(adapter->health, event);
 }
 

@@ -151,19 +151,33 @@ void ehea_ethtool_stats_strings(const struct ehea_port *port, u8 *data)
 }
 
 /* Return: where the next counters go. */
-static u64 *ehea_queue_read(const void *stats,
-			    const struct u64_stats_sync *syncp,
-			    const struct ehea_counter *counters,
-			    unsigned int count, u64 *data)
+static u64 *ehea_queue_add(const void *stats,
+			   const struct u64_stats_sync *syncp,
+			   const struct ehea_counter *counters,
+			   unsigned int count, u64 *data)
 {
-	unsigned int start, i;
+	unsigned int start;
+	u64 value;
 
-	do {
-		start = u64_stats_fetch_begin(syncp);
-		for (i = 0; i < count; i++)
-			data[i] = u64_stats_read(stats + counters[i].offset);
-	} while (u64_stats_fetch_retry(syncp, start));
-	return data + count;
+	for (; count--; counters++) {
+		do {
+			start = u64_stats_fetch_begin(syncp);
+			value = u64_stats_read(stats + counters->offset);
+		} while (u64_stats_fetch_retry(syncp, start));
+		*data++ += value;
+	}
+	return data;
+}
+
+static u64 *ehea_bank_add(const struct ehea_queue_stats *bank, u64 *data)
+{
+	data = ehea_queue_add(&bank->rx, &bank->rx.syncp, ehea_rx_counters,
+			      ARRAY_SIZE(ehea_rx_counters), data);
+	data = ehea_queue_add(&bank->tx, &bank->tx.syncp, ehea_tx_counters,
+			      ARRAY_SIZE(ehea_tx_counters), data);
+	return ehea_queue_add(&bank->xmit, &bank->xmit.syncp,
+			      ehea_xmit_counters,
+			      ARRAY_SIZE(ehea_xmit_counters), data);
 }
 
 static u64 *ehea_hw_read(struct ehea_port *port, u64 *data)
@@ -191,23 +205,16 @@ void ehea_get_ethtool_stats(struct net_device *netdev,
 			    struct ethtool_stats *stats, u64 *data)
 {
 	struct ehea_port *port = netdev_priv(netdev);
-	unsigned int i;
+	unsigned int i, bank;
 
 	*data++ = atomic_read(&port->resets);
 	data = ehea_hw_read(port, data);
 	data = ehea_mem_read(port, data);
 	for (i = 0; i < port->max_channels; i++) {
-		const struct ehea_queue_stats *queue = &port->stats[i];
-
-		data = ehea_queue_read(&queue->rx, &queue->rx.syncp,
-				       ehea_rx_counters,
-				       ARRAY_SIZE(ehea_rx_counters), data);
-		data = ehea_queue_read(&queue->tx, &queue->tx.syncp,
-				       ehea_tx_counters,
-				       ARRAY_SIZE(ehea_tx_counters), data);
-		data = ehea_queue_read(&queue->xmit, &queue->xmit.syncp,
-				       ehea_xmit_counters,
-				       ARRAY_SIZE(ehea_xmit_counters), data);
+		memset(data, 0, EHEA_QUEUE_COUNTERS * sizeof(*data));
+		for (bank = 0; bank < EHEA_STATS_BANKS; bank++)
+			ehea_bank_add(&port->stats[i][bank], data);
+		data += EHEA_QUEUE_COUNTERS;
 	}
 }
 

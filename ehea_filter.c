@@ -118,7 +118,8 @@ static int ehea_filter_set_allmulti(struct ehea_port *port, bool on)
 		return 0;
 	err = on ? ehea_bcmc_add(port, kind, any) :
 		   ehea_bcmc_del(port, kind, any);
-	if (err) {
+	/* A removal is worth another try only if firmware was too busy. */
+	if (err && (on || err == -ETIMEDOUT)) {
 		netdev_warn_once(port->netdev,
 				 "all-multicast is not possible: %pe\n",
 				 ERR_PTR(err));
@@ -442,31 +443,34 @@ int ehea_filter_set_mac(struct ehea_port *port, const u8 *mac)
 	return err;
 }
 
-static void ehea_bcmc_crash(struct ehea_port *port, u8 kind, const u8 *mac)
+static void ehea_bcmc_crash(struct ehea_port *port, u8 kind, const u8 *mac,
+			    unsigned int *naps)
 {
 	struct ehea_hea *hea = &port->adapter->hea;
 
 	ehea_phyp_crash_dereg_bcmc(hea, port->id, kind | EHEA_BCMC_UNTAGGED,
-				   mac);
+				   mac, naps);
 	ehea_phyp_crash_dereg_bcmc(hea, port->id, kind | EHEA_BCMC_ANY_VLAN,
-				   mac);
+				   mac, naps);
 }
 
 /**
  * ehea_filter_crash - deregister everything before another kernel takes over
  * @port: port
+ * @naps: as of ehea_fw_crash()
  *
  * Context: crash handler: no other CPU runs, and no lock is taken.
  */
-void ehea_filter_crash(struct ehea_port *port)
+void ehea_filter_crash(struct ehea_port *port, unsigned int *naps)
 {
 	static const u8 any[ETH_ALEN];
 	struct ehea_mc_addr *mc;
 
 	if (port->bc_registered)
-		ehea_bcmc_crash(port, 0, port->bc_mac);
+		ehea_bcmc_crash(port, 0, port->bc_mac, naps);
 	if (port->allmulti)
-		ehea_bcmc_crash(port, EHEA_BCMC_ALL | EHEA_BCMC_MULTICAST, any);
+		ehea_bcmc_crash(port, EHEA_BCMC_ALL | EHEA_BCMC_MULTICAST, any,
+				naps);
 	list_for_each_entry_lockless(mc, &port->mc_list, node)
-		ehea_bcmc_crash(port, EHEA_BCMC_MULTICAST, mc->addr);
+		ehea_bcmc_crash(port, EHEA_BCMC_MULTICAST, mc->addr, naps);
 }

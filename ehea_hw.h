@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Host Ethernet Adapter (HEA): what the adapter reads and writes in memory
- * and in its register pages. Nothing but this file and ehea_phyp.[ch] knows
- * an offset. The facts stand in Documentation/hea-interface.rst.
+ * and in its register pages. Nothing but this file, ehea_cb.h and ehea_phyp.c
+ * knows an offset. The facts stand in Documentation/hea-interface.rst.
  */
 #ifndef EHEA_HW_H
 #define EHEA_HW_H

@@ -7,11 +7,11 @@
 
 #include <linux/idr.h>
 #include <linux/interrupt.h>
-#include <linux/irqdomain.h>
 #include <linux/module.h>
 #include <linux/of.h>
 #include <linux/of_platform.h>
 #include <linux/rculist.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/string_choices.h>
 
@@ -204,29 +204,62 @@ static struct device_node *ehea_find_port_node(struct ehea_adapter *adapter,
 	return NULL;
 }
 
-/* drmgr writes the decimal port number, without a newline. */
-static ssize_t probe_port_store(struct device *dev,
-				struct device_attribute *attr, const char *buf,
-				size_t count)
+static int ehea_probe_port(struct ehea_adapter *adapter, u16 id)
 {
-	struct ehea_adapter *adapter = dev_get_drvdata(dev);
-	struct device_node *np;
-	u16 id;
+	struct device_node *np = ehea_find_port_node(adapter, id);
 	int err;
 
-	err = kstrtou16(buf, 10, &id);
-	if (err)
-		return err;
-	np = ehea_find_port_node(adapter, id);
 	if (!np) {
-		dev_err(dev, "no device-tree node of port %u\n", id);
+		dev_err(&adapter->pdev->dev,
+			"no device-tree node of port %u\n", id);
 		return -ENODEV;
 	}
 	mutex_lock(&adapter->port_lock);
 	err = ehea_add_port(adapter, np, id);
 	mutex_unlock(&adapter->port_lock);
 	of_node_put(np);
+	return err;
+}
+
+static int ehea_unprobe_port(struct ehea_adapter *adapter, u16 id)
+{
+	struct ehea_port *port;
+
+	mutex_lock(&adapter->port_lock);
+	port = xa_load(&adapter->ports, id);
+	if (port)
+		ehea_remove_port(port);
+	mutex_unlock(&adapter->port_lock);
+	return port ? 0 : -ENODEV;
+}
+
+/* drmgr writes the decimal port number, without a newline. */
+static ssize_t ehea_port_store(struct device *dev, const char *buf,
+			       size_t count,
+			       int (*act)(struct ehea_adapter *adapter, u16 id))
+{
+	struct ehea_adapter *adapter;
+	u16 id;
+	int err;
+
+	err = kstrtou16(buf, 10, &id);
+	if (err)
+		return err;
+	/* Whoever removes the adapter holds the lock, and waits for this. */
+	if (!device_trylock(dev))
+		return restart_syscall();
+	/* After a shutdown there is none. */
+	adapter = dev_get_drvdata(dev);
+	err = adapter ? act(adapter, id) : -ENODEV;
+	device_unlock(dev);
 	return err ?: count;
+}
+
+static ssize_t probe_port_store(struct device *dev,
+				struct device_attribute *attr, const char *buf,
+				size_t count)
+{
+	return ehea_port_store(dev, buf, count, ehea_probe_port);
 }
 static DEVICE_ATTR_WO(probe_port);
 
@@ -234,20 +267,7 @@ static ssize_t remove_port_store(struct device *dev,
 				 struct device_attribute *attr,
 				 const char *buf, size_t count)
 {
-	struct ehea_adapter *adapter = dev_get_drvdata(dev);
-	struct ehea_port *port;
-	u16 id;
-	int err;
-
-	err = kstrtou16(buf, 10, &id);
-	if (err)
-		return err;
-	mutex_lock(&adapter->port_lock);
-	port = xa_load(&adapter->ports, id);
-	if (port)
-		ehea_remove_port(port);
-	mutex_unlock(&adapter->port_lock);
-	return port ? count : -ENODEV;
+	return ehea_port_store(dev, buf, count, ehea_unprobe_port);
 }
 static DEVICE_ATTR_WO(remove_port);
 
@@ -272,12 +292,10 @@ ATTRIBUTE_GROUPS(ehea_driver);
 
 static void ehea_port_event(struct ehea_port *port, u64 neqe)
 {
-	bool up = neqe & EHEA_NEQE_PORT_UP;
 	bool was_up = netif_carrier_ok(port->netdev);
 
-	/* Control block 0 tells the state by now, an event that of then. */
-	if (!up || ehea_port_query_link(port))
-		ehea_port_set_link(port, up, neqe & EHEA_NEQE_EXT_UP);
+	ehea_port_link_event(port, neqe & EHEA_NEQE_PORT_UP,
+			     neqe & EHEA_NEQE_EXT_UP);
 	if (netif_carrier_ok(port->netdev) != was_up)
 		netif_info(port, link, port->netdev, "link is %s\n",
 			   str_down_up(was_up));
@@ -502,14 +520,15 @@ static struct platform_driver ehea_driver = {
 /* No other CPU runs, locks may be held for ever: only free what there is. */
 static void ehea_crash(void)
 {
+	unsigned int naps = EHEA_CRASH_NAPS;
 	struct ehea_adapter *adapter;
 	struct ehea_port *port;
 	unsigned long id;
 
 	list_for_each_entry_lockless(adapter, &ehea_adapters, crash_node) {
-		ehea_fw_crash(&adapter->hea);
+		ehea_fw_crash(&adapter->hea, &naps);
 		xa_for_each(&adapter->ports, id, port)
-			ehea_filter_crash(port);
+			ehea_filter_crash(port, &naps);
 	}
 }
 
@@ -520,9 +539,10 @@ static int __init ehea_init(void)
 	err = ehea_mem_init();
 	if (err)
 		return err;
-	err = crash_shutdown_register(ehea_crash);
-	if (err)
+	if (crash_shutdown_register(ehea_crash)) {
+		err = -ENOSPC;
 		goto exit_mem;
+	}
 	ehea_debugfs_init();
 	err = ibmebus_register_driver(&ehea_driver);
 	if (err)

@@ -87,6 +87,16 @@ static int ehea_mem_check_range(int err, u64 start)
 	return 0;
 }
 
+/* The start of a block may hold its own struct pages, and nothing else. */
+static bool ehea_mem_is_online(u64 first, u64 last)
+{
+	struct page *page = pfn_to_online_page(PHYS_PFN(last));
+
+	if (!page)
+		return pfn_to_online_page(PHYS_PFN(first));
+	return !PageVmemmapSelfHosted(page);
+}
+
 /* The part of a range that can be used now: offline blocks may yet go. */
 static int ehea_mem_add_online(struct resource *res, void *arg)
 {
@@ -98,9 +108,7 @@ static int ehea_mem_add_online(struct resource *res, void *arg)
 		u64 first = max_t(u64, addr, res->start);
 		u64 last = min_t(u64, addr + EHEA_BUSMAP_SIZE - 1, res->end);
 
-		/* The start of a block may hold its own struct pages. */
-		if (!pfn_to_online_page(PHYS_PFN(last)) &&
-		    !pfn_to_online_page(PHYS_PFN(first)))
+		if (!ehea_mem_is_online(first, last))
 			continue;
 		err = ehea_busmap_add(map, first, last - first + 1);
 		err = ehea_mem_check_range(err, first);
@@ -405,7 +413,10 @@ int ehea_mem_add_adapter(struct ehea_adapter *adapter)
 	INIT_LIST_HEAD(&adapter->regions);
 	INIT_LIST_HEAD(&adapter->channels);
 	mutex_lock(&ehea_mem.lock);
-	err = ehea_region_init(adapter, ehea_mem.map);
+	/* What goes, or came, is not left to the work item. */
+	err = ehea_mem_collect();
+	if (!err)
+		err = ehea_region_init(adapter, ehea_mem.map);
 	if (!err)
 		list_add_tail(&adapter->node, &ehea_mem.adapters);
 	mutex_unlock(&ehea_mem.lock);

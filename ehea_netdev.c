@@ -18,6 +18,9 @@
 #define EHEA_RESET_DELAY_MAX	msecs_to_jiffies(10000)
 #define EHEA_RESET_CALM		msecs_to_jiffies(30000)
 
+/* Receive filters that firmware refused are asked for again. */
+#define EHEA_FILTER_RETRY	msecs_to_jiffies(5000)
+
 /* What is told of a port; more or less by "ethtool -s msglvl". */
 #define EHEA_MSG_DEFAULT	(NETIF_MSG_DRV | NETIF_MSG_PROBE | \
 				 NETIF_MSG_LINK | NETIF_MSG_TIMER | \
@@ -58,39 +61,55 @@ void ehea_port_update_carrier(struct ehea_port *port)
 	spin_unlock(&port->carrier_lock);
 }
 
-/**
- * ehea_port_set_link - firmware reports a port's state
- * @port: port
- * @link: the logical port is up
- * @ext: the external (physical) port is up
- *
- * Context: process.
- */
-void ehea_port_set_link(struct ehea_port *port, bool link, bool ext)
+static void ehea_port_set_link(struct ehea_port *port, bool link, bool ext)
 {
+	lockdep_assert_held(&port->link_lock);
 	assign_bit(EHEA_PORT_LINK_UP, &port->flags, link);
 	assign_bit(EHEA_PORT_EXT_UP, &port->flags, ext);
 	ehea_port_update_carrier(port);
 }
 
-/**
- * ehea_port_query_link - ask for a port's state and speed
- * @port: port
- *
- * Context: process, sleeps.
- * Return: 0 or a negative error number, nothing changed then.
- */
-int ehea_port_query_link(struct ehea_port *port)
+/* Ask for state and speed. When that fails, nothing changes. */
+static int ehea_port_ask_link(struct ehea_port *port)
 {
 	struct ehea_port_attr attr;
 	int err;
 
+	lockdep_assert_held(&port->link_lock);
 	err = ehea_phyp_query_port(&port->adapter->hea, port->id, &attr);
 	if (err)
 		return err;
 	port->speed = attr.speed;
 	ehea_port_set_link(port, attr.oper_state, attr.ext_state);
 	return 0;
+}
+
+static int ehea_port_query_link(struct ehea_port *port)
+{
+	int err;
+
+	mutex_lock(&port->link_lock);
+	err = ehea_port_ask_link(port);
+	mutex_unlock(&port->link_lock);
+	return err;
+}
+
+/**
+ * ehea_port_link_event - firmware reports a port's state
+ * @port: port
+ * @link: the logical port is up
+ * @ext: the external (physical) port is up
+ *
+ * Control block 0 tells the state by now, an event that of then.
+ *
+ * Context: process, sleeps; takes @port->link_lock.
+ */
+void ehea_port_link_event(struct ehea_port *port, bool link, bool ext)
+{
+	mutex_lock(&port->link_lock);
+	if (!link || ehea_port_ask_link(port))
+		ehea_port_set_link(port, link, ext);
+	mutex_unlock(&port->link_lock);
 }
 
 /* The core's own lists, which may change as soon as the lock is dropped. */
@@ -124,13 +143,15 @@ static void ehea_port_map_queues(struct ehea_port *port,
 	}
 }
 
-/* Let the stack use a published set; nothing was sent through it yet. */
-static void ehea_port_begin(struct ehea_port *port, struct ehea_channels *set)
+/* Let the stack use a published set; has it sent anything before? */
+static void ehea_port_begin(struct ehea_port *port, struct ehea_channels *set,
+			    bool fresh)
 {
 	unsigned int i;
 
 	for (i = 0; i < set->count; i++) {
-		netdev_tx_reset_queue(netdev_get_tx_queue(port->netdev, i));
+		if (fresh)
+			netdev_tx_reset_queue(set->ch[i]->txq);
 		ehea_tx_set_quiet(set->ch[i], false);
 	}
 	ehea_port_map_queues(port, set, true);
@@ -187,11 +208,14 @@ static void ehea_port_drain(struct ehea_channels *set)
 	kfree(marks);
 }
 
+/* While another set is replaced, its queues may still receive. */
 static int ehea_port_publish(struct ehea_port *port, struct ehea_channels *set)
 {
+	struct ehea_channels *old = rtnl_dereference(port->channels);
+	unsigned int rx = old ? max(set->count, old->count) : set->count;
 	int err;
 
-	err = netif_set_real_num_queues(port->netdev, set->count, set->count);
+	err = netif_set_real_num_queues(port->netdev, set->count, rx);
 	if (!err)
 		rcu_assign_pointer(port->channels, set);
 	return err;
@@ -266,7 +290,7 @@ static int ehea_port_up(struct ehea_port *port)
 	if (err)
 		goto unpublish;
 
-	ehea_port_begin(port, set);
+	ehea_port_begin(port, set, true);
 	/* Carrier would start a watchdog that an open that fails leaves. */
 	set_bit(EHEA_PORT_READY, &port->flags);
 	ehea_port_update_carrier(port);
@@ -328,6 +352,16 @@ static void ehea_port_report(struct ehea_port *port)
 	}
 }
 
+/* The port works without them, more or less: until they can be had. */
+static void ehea_port_restore_filters(struct ehea_port *port)
+{
+	if (!ehea_port_sync_core_filters(port))
+		return;
+	netdev_warn_once(port->netdev, "receive filters are incomplete\n");
+	queue_delayed_work(system_long_wq, &port->rx_mode_work,
+			   EHEA_FILTER_RETRY);
+}
+
 static void ehea_port_reset(struct ehea_port *port)
 {
 	int err;
@@ -335,10 +369,9 @@ static void ehea_port_reset(struct ehea_port *port)
 	ehea_port_report(port);
 	ehea_port_down(port);
 	err = ehea_port_up(port);
-	if (!err)
-		err = ehea_port_sync_core_filters(port);
 	atomic_inc(&port->resets);
 	if (!err) {
+		ehea_port_restore_filters(port);
 		netif_info(port, drv, port->netdev, "port was reset\n");
 		return;
 	}
@@ -400,7 +433,10 @@ static int ehea_port_redirect(struct ehea_port *port)
 	if (err || !promisc)
 		return err;
 	port->promisc = false;
-	return ehea_filter_set_promisc(port, true);
+	err = ehea_filter_set_promisc(port, true);
+	/* If that failed, firmware still has the QP that it had. */
+	port->promisc = true;
+	return err;
 }
 
 static int ehea_port_try_set(struct ehea_port *port, struct ehea_channels *set)
@@ -434,7 +470,9 @@ static int ehea_port_swap(struct ehea_port *port, struct ehea_channels *set)
 	ehea_port_drain(loser);
 	ehea_port_map_queues(port, old, false);
 	ehea_channels_stop(loser);
-	ehea_port_begin(port, set);
+	/* A smaller number is never refused. */
+	netif_set_real_num_rx_queues(port->netdev, set->count);
+	ehea_port_begin(port, set, set != old);
 	ehea_channels_destroy(loser);
 	return err;
 }
@@ -459,8 +497,7 @@ static int ehea_port_rebuild(struct ehea_port *port,
 			return err;
 		}
 	}
-	if (ehea_port_sync_core_filters(port))
-		ehea_port_schedule_reset(port, "filters are lost");
+	ehea_port_restore_filters(port);
 	return err;
 }
 
@@ -475,10 +512,12 @@ static int ehea_port_rebuild(struct ehea_port *port,
 int ehea_port_reconfigure(struct ehea_port *port,
 			  const struct ehea_config *config)
 {
+	struct ehea_channels *old = rtnl_dereference(port->channels);
 	struct ehea_channels *set;
 	int err;
 
-	if (rtnl_dereference(port->channels)) {
+	if (old) {
+		ehea_channels_save_affinity(old);
 		set = ehea_port_build(port, config);
 		if (set == ERR_PTR(-ENOSPC))
 			return ehea_port_rebuild(port, config);
@@ -495,14 +534,14 @@ int ehea_port_reconfigure(struct ehea_port *port,
 static int ehea_change_mtu(struct net_device *netdev, int mtu)
 {
 	struct ehea_port *port = netdev_priv(netdev);
-	unsigned int old = netdev->mtu;
+	struct ehea_config config = port->config;
 	int err;
 
 	/* The buffers of RQ3 depend on it. */
-	WRITE_ONCE(netdev->mtu, mtu);
-	err = ehea_port_reconfigure(port, &port->config);
-	if (err)
-		WRITE_ONCE(netdev->mtu, old);
+	config.mtu = mtu;
+	err = ehea_port_reconfigure(port, &config);
+	if (!err)
+		WRITE_ONCE(netdev->mtu, mtu);
 	return err;
 }
 
@@ -542,19 +581,17 @@ static void ehea_set_rx_mode(struct net_device *netdev)
 {
 	struct ehea_port *port = netdev_priv(netdev);
 
-	schedule_work(&port->rx_mode_work);
+	mod_delayed_work(system_long_wq, &port->rx_mode_work, 0);
 }
 #endif
 
 static void ehea_rx_mode_work(struct work_struct *work)
 {
 	struct ehea_port *port = container_of(work, struct ehea_port,
-					      rx_mode_work);
+					      rx_mode_work.work);
 
 	rtnl_lock();
-	if (ehea_port_sync_core_filters(port))
-		netdev_warn_once(port->netdev,
-				 "receive filters are incomplete\n");
+	ehea_port_restore_filters(port);
 	rtnl_unlock();
 }
 
@@ -614,8 +651,11 @@ static void ehea_tx_timeout(struct net_device *netdev, unsigned int txqueue)
 	if (!set || txqueue >= set->count)
 		goto out;
 	ch = set->ch[txqueue];
-	/* Nothing is sent while there is no MR, and that has its own cure. */
-	if (!rcu_access_pointer(ch->view)) {
+	/*
+	 * Nothing is sent while queues are exchanged, or while there is no
+	 * MR, and that has its own cure.
+	 */
+	if (READ_ONCE(ch->tx.quiet) || !rcu_access_pointer(ch->view)) {
 		txq_trans_cond_update(txq);
 		goto out;
 	}
@@ -709,6 +749,7 @@ static void ehea_port_init(struct ehea_port *port,
 	port->speed = attr->speed;
 	port->config.channels = min_t(u32, attr->default_qps,
 				      netif_get_num_default_rss_queues());
+	port->config.mtu = port->netdev->mtu;
 	port->config.entries[EHEA_SQ] = EHEA_DEF_ENTRIES_SQ;
 	port->config.entries[EHEA_RQ1] = EHEA_DEF_ENTRIES_RQ1;
 	port->config.entries[EHEA_RQ2] = EHEA_DEF_ENTRIES_RQ2;
@@ -716,9 +757,10 @@ static void ehea_port_init(struct ehea_port *port,
 	port->tx_frames = EHEA_TX_FRAMES_MAX;
 	port->msg_enable = EHEA_MSG_DEFAULT;
 	port->last_reset = jiffies - EHEA_RESET_CALM;
+	mutex_init(&port->link_lock);
 	spin_lock_init(&port->carrier_lock);
 	INIT_LIST_HEAD(&port->mc_list);
-	INIT_WORK(&port->rx_mode_work, ehea_rx_mode_work);
+	INIT_DELAYED_WORK(&port->rx_mode_work, ehea_rx_mode_work);
 	INIT_DELAYED_WORK(&port->reset_work, ehea_reset_work);
 	INIT_DELAYED_WORK(&port->kick_work, ehea_kick_work);
 	ehea_stats_init(port);
@@ -782,7 +824,7 @@ void ehea_port_destroy(struct ehea_port *port)
 {
 	set_bit(EHEA_PORT_GONE, &port->flags);
 	unregister_netdev(port->netdev);
-	cancel_work_sync(&port->rx_mode_work);
+	cancel_delayed_work_sync(&port->rx_mode_work);
 	cancel_delayed_work_sync(&port->reset_work);
 	ehea_filter_exit(port);
 	free_netdev(port->netdev);

@@ -40,10 +40,8 @@
 /* Firmware's hint goes up to 100 s, and is only a hint: ask more often. */
 #define EHEA_NAP_MAX_MS		100
 
-/* Crash handler: what it waits for one resource, and for all, at most. */
-#define EHEA_CRASH_NAP_US	50
+/* Crash handler: what it waits for one resource at most. */
 #define EHEA_CRASH_TRIES	400
-#define EHEA_CRASH_NAPS		40000
 
 #define EHEA_DISABLE_QP		1
 #define EHEA_FREE_FORCE		1
@@ -539,15 +537,16 @@ void ehea_fw_defer(struct ehea_hea *hea, u64 handle,
 		release(arg);
 }
 
-static void ehea_crash_free(struct ehea_hea *hea, u64 handle,
-			    unsigned int *naps)
+static void ehea_crash_call(struct ehea_hea *hea, unsigned long opcode,
+			    const u64 *in, unsigned int *naps)
 {
 	unsigned int tries = EHEA_CRASH_TRIES;
 	long status;
 
 	for (;;) {
-		status = plpar_hcall_norets(H_FREE_RESOURCE, hea->handle,
-					    handle, EHEA_FREE_FORCE);
+		status = plpar_hcall_norets(opcode, hea->handle,
+					    in[EHEA_R(5)], in[EHEA_R(6)],
+					    in[EHEA_R(7)], in[EHEA_R(8)]);
 		if (!ehea_status_is_later(status) || !--tries || !*naps)
 			return;
 		--*naps;
@@ -558,24 +557,30 @@ static void ehea_crash_free(struct ehea_hea *hea, u64 handle,
 /**
  * ehea_fw_crash - free every resource before another kernel takes over
  * @hea: adapter
+ * @naps: EHEA_CRASH_NAPS, less those that were taken
  *
  * In the order of &enum ehea_fw_type, so that the adapter's writing ends
- * first. Waits 20 ms for one resource and 2 s in all, at most.
+ * first. Waits 20 ms for one resource at most.
  *
  * Context: crash handler: no other CPU runs, interrupts are off, a lock may
  * be held for ever. Takes none, does not sleep, does not print.
  * Fact: Documentation/hea-interface.rst section 7.
  */
-void ehea_fw_crash(struct ehea_hea *hea)
+void ehea_fw_crash(struct ehea_hea *hea, unsigned int *naps)
 {
-	unsigned int naps = EHEA_CRASH_NAPS;
+	u64 in[EHEA_REGS] = {};
 	struct ehea_fw_res *res;
 	enum ehea_fw_type type;
 
-	for (type = 0; type < EHEA_FW_TYPES; type++)
-		list_for_each_entry_lockless(res, &hea->res, node)
-			if (res->type == type)
-				ehea_crash_free(hea, res->handle, &naps);
+	in[EHEA_R(6)] = EHEA_FREE_FORCE;
+	for (type = 0; type < EHEA_FW_TYPES; type++) {
+		list_for_each_entry_lockless(res, &hea->res, node) {
+			if (res->type != type)
+				continue;
+			in[EHEA_R(5)] = res->handle;
+			ehea_crash_call(hea, H_FREE_RESOURCE, in, naps);
+		}
+	}
 }
 
 /*
@@ -1390,7 +1395,10 @@ int ehea_phyp_reg_bcmc(struct ehea_hea *hea, u16 port, u8 kind,
 int ehea_phyp_dereg_bcmc(struct ehea_hea *hea, u16 port, u8 kind,
 			 const u8 *mac, u16 vlan)
 {
-	struct ehea_call call = { .opcode = H_DEREG_BCMC };
+	struct ehea_call call = {
+		.opcode = H_DEREG_BCMC,
+		.done = H_MCG_PARM,
+	};
 
 	ehea_pack_bcmc(call.in, port, kind, mac, vlan);
 	return ehea_call(hea, &call);
@@ -1403,24 +1411,16 @@ int ehea_phyp_dereg_bcmc(struct ehea_hea *hea, u16 port, u8 kind,
  * @port: logical port
  * @kind: EHEA_BCMC_* or'ed
  * @mac: address
+ * @naps: as of ehea_fw_crash()
  *
  * Context: crash handler, as ehea_fw_crash(); waits 20 ms at most.
  * Fact: Documentation/hea-interface.rst section 7.
  */
 void ehea_phyp_crash_dereg_bcmc(struct ehea_hea *hea, u16 port, u8 kind,
-				const u8 *mac)
+				const u8 *mac, unsigned int *naps)
 {
-	unsigned int tries = EHEA_CRASH_TRIES;
 	u64 in[EHEA_REGS] = {};
-	long status;
 
 	ehea_pack_bcmc(in, port, kind, mac, 0);
-	do {
-		status = plpar_hcall_norets(H_DEREG_BCMC, hea->handle,
-					    in[EHEA_R(5)], in[EHEA_R(6)],
-					    in[EHEA_R(7)], in[EHEA_R(8)]);
-		if (!ehea_status_is_later(status))
-			return;
-		udelay(EHEA_CRASH_NAP_US);
-	} while (--tries);
+	ehea_crash_call(hea, H_DEREG_BCMC, in, naps);
 }

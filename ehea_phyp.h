@@ -63,7 +63,7 @@ struct ehea_fw_res {
  * @res_lock: protects @res
  * @res: &struct ehea_fw_res of every live resource; read without the lock
  *	by the crash handler, when no other CPU runs
- * @lost_lock: protects @lost; held around calls, nothing is taken inside
+ * @lost_lock: protects @lost; held around calls and @res_lock
  * @lost: resources that firmware did not give up; tried again later
  * @wedged_until: jiffies; after a call that outlived its deadline, further
  *	"later" answers are given less patience until then
@@ -86,16 +86,7 @@ struct ehea_hea {
 
 /* What H_QUERY_HEA tells; the rest of its block is of no use to us. */
 struct ehea_hea_attr {
-	u32 used_mrs;
-	u32 max_qps;
-	u32 max_cqs;
-	u32 max_eqs;
-	u32 max_mrs;
-	u32 max_cqes;
-	u32 max_wqes;
 	u32 mr_page_sizes;		/* EHEA_MR_PAGES_* */
-	u64 max_mr_size;
-	u32 ports;
 	u64 max_mc;			/* multicast addresses, one taken */
 };
 
@@ -204,19 +195,15 @@ enum ehea_speed {
 /* Control block 0 of a port. */
 struct ehea_port_attr {
 	u8 mac[ETH_ALEN];
-	u64 rx_control;
 	u32 oper_state;			/* 0: down */
 	u32 speed;			/* enum ehea_speed */
 	u32 ext_state;			/* external (physical) port, 0: down */
-	u32 pause;			/* negotiated */
 	u32 default_qps;		/* unchecked: the caller does */
 };
 
 /* Control block 4 of a port. */
 struct ehea_port_link {
-	u32 speed;
 	u32 pause;
-	u32 state;
 	u32 jumbo;
 };
 
@@ -310,7 +297,12 @@ int ehea_fw_free_mem(struct ehea_hea *hea, struct ehea_fw_res *res,
 		     void **mem, unsigned int count);
 void ehea_fw_defer(struct ehea_hea *hea, u64 handle,
 		   void (*release)(void *arg), void *arg);
-void ehea_fw_crash(struct ehea_hea *hea);
+
+/* All that the crash handler may wait for busy firmware: 2 s. */
+#define EHEA_CRASH_NAP_US	50
+#define EHEA_CRASH_NAPS		40000
+
+void ehea_fw_crash(struct ehea_hea *hea, unsigned int *naps);
 
 int ehea_phyp_query_hea(struct ehea_hea *hea, struct ehea_hea_attr *attr);
 
@@ -361,6 +353,6 @@ int ehea_phyp_reg_bcmc(struct ehea_hea *hea, u16 port, u8 kind,
 int ehea_phyp_dereg_bcmc(struct ehea_hea *hea, u16 port, u8 kind,
 			 const u8 *mac, u16 vlan);
 void ehea_phyp_crash_dereg_bcmc(struct ehea_hea *hea, u16 port, u8 kind,
-				const u8 *mac);
+				const u8 *mac, unsigned int *naps);
 
 #endif /* EHEA_PHYP_H */

@@ -169,10 +169,14 @@ static inline void *ehea_ring_entry(const struct ehea_ring *ring, u32 index)
  */
 static inline void ehea_ring_advance(struct ehea_ring *ring)
 {
-	if (++ring->pos == ring->slots) {
-		ring->pos = 0;
+	u32 next = ring->pos + 1;
+
+	if (next == ring->slots) {
+		next = 0;
 		ring->valid ^= EHEA_CQE_VALID;
 	}
+	/* Others may look for a new entry meanwhile, but never behind the end. */
+	WRITE_ONCE(ring->pos, next);
 }
 
 /**
@@ -183,7 +187,7 @@ static inline void ehea_ring_advance(struct ehea_ring *ring)
  */
 static inline struct ehea_cqe *ehea_ring_peek_cqe(const struct ehea_ring *ring)
 {
-	struct ehea_cqe *cqe = ehea_ring_entry(ring, ring->pos);
+	struct ehea_cqe *cqe = ehea_ring_entry(ring, READ_ONCE(ring->pos));
 
 	if ((READ_ONCE(cqe->valid) ^ ring->valid) & EHEA_CQE_VALID)
 		return NULL;

@@ -49,6 +49,7 @@ static int ehea_region_register(struct ehea_adapter *adapter,
 	/* 4 KiB pages need no offer. */
 	u32 offered = adapter->attr.mr_page_sizes | EHEA_MR_PAGES_4K;
 	int err = -EOPNOTSUPP;
+	u32 refused = 0;
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(ehea_mr_pages); i++) {
@@ -60,9 +61,8 @@ static int ehea_region_register(struct ehea_adapter *adapter,
 		if (!err || err == -ENOSPC || err == -ENOMEM ||
 		    err == -ETIMEDOUT)
 			break;
-		/* The size is refused, not just this once: do not ask again. */
 		if (err == -EINVAL || err == -EOPNOTSUPP)
-			adapter->attr.mr_page_sizes &= ~ehea_mr_pages[i].mask;
+			refused |= ehea_mr_pages[i].mask;
 	}
 	trace_ehea_region_create(adapter->hea.dev, region->mr.len,
 				 region->mr.page_shift, region->mr.calls, err);
@@ -70,6 +70,8 @@ static int ehea_region_register(struct ehea_adapter *adapter,
 		adapter->mem_stats.failures++;
 		return err;
 	}
+	/* A smaller size was taken, so it was the size: do not ask again. */
+	adapter->attr.mr_page_sizes &= ~refused;
 	adapter->mem_stats.registrations++;
 	adapter->mem_stats.page_calls = region->mr.calls;
 	return 0;
@@ -156,11 +158,14 @@ static int ehea_views_create(struct ehea_adapter *adapter,
 {
 	struct ehea_view *view, *next;
 	struct ehea_channel *ch;
+	int err;
 
 	list_for_each_entry(ch, &adapter->channels, node) {
 		view = ehea_view_create(adapter, region);
-		if (IS_ERR(view))
+		if (IS_ERR(view)) {
+			err = PTR_ERR(view);
 			goto free_views;
+		}
 		list_add_tail(&view->node, views);
 	}
 	return 0;
@@ -169,7 +174,7 @@ free_views:
 	list_for_each_entry_safe(view, next, views, node) {
 		ehea_view_free(adapter, view);
 	}
-	return -ENOSPC;
+	return err;
 }
 
 /*
@@ -397,9 +402,8 @@ static void ehea_region_restart(struct ehea_adapter *adapter)
  * sent wait in their queues.
  *
  * Context: process, sleeps; ehea_mem's mutex.
- * Return: 0
  */
-int ehea_region_withdraw(struct ehea_adapter *adapter)
+void ehea_region_withdraw(struct ehea_adapter *adapter)
 {
 	struct ehea_region *region, *next;
 	struct ehea_channel *ch;
@@ -416,22 +420,48 @@ int ehea_region_withdraw(struct ehea_adapter *adapter)
 		ehea_region_free(region);
 	}
 	adapter->mem_stats.quiesced++;
-	return 0;
 }
 
-/* Break before make, when firmware will not hold two MRs at once. */
+/*
+ * Break before make, when firmware will not hold two MRs at once. @smaller is
+ * a map that will do for now, or NULL.
+ */
 static int ehea_region_replace(struct ehea_adapter *adapter,
-			       struct ehea_busmap *map)
+			       struct ehea_busmap *map,
+			       struct ehea_busmap *smaller)
 {
 	int err;
 
 	if (!list_empty(&adapter->regions))
 		ehea_region_withdraw(adapter);
 	err = ehea_region_exchange(adapter, map);
-	if (err)
-		ehea_region_set_no_mr(adapter, true);
-	else
+	if (!err || (smaller && !ehea_region_exchange(adapter, smaller)))
 		ehea_region_restart(adapter);
+	else
+		ehea_region_set_no_mr(adapter, true);
+	return err;
+}
+
+/*
+ * The same for an add. If there is no room for the larger MR at all, the
+ * smaller one comes back, and the ports are not stopped for the same map again.
+ */
+static int ehea_region_grow(struct ehea_adapter *adapter,
+			    struct ehea_busmap *map)
+{
+	struct ehea_busmap *old = ehea_region_current(adapter)->map;
+	int err;
+
+	if (ehea_busmap_sections(map) == adapter->too_large)
+		return -ENOSPC;
+	ehea_busmap_get(old);
+	err = ehea_region_replace(adapter, map, old);
+	if (err && ehea_region_current(adapter)) {
+		adapter->too_large = ehea_busmap_sections(map);
+		dev_warn(adapter->hea.dev,
+			 "firmware has no room for all memory; frames in the rest are copied\n");
+	}
+	ehea_busmap_put(old);
 	return err;
 }
 
@@ -458,7 +488,7 @@ static int ehea_region_switch(struct ehea_adapter *adapter,
 	int err;
 
 	if (list_empty(&adapter->regions))
-		return ehea_region_replace(adapter, map);
+		return ehea_region_replace(adapter, map, NULL);
 	if (ehea_region_count(adapter) >= EHEA_MAX_REGIONS)
 		ehea_region_turn_over(adapter);
 
@@ -467,9 +497,11 @@ static int ehea_region_switch(struct ehea_adapter *adapter,
 		ehea_region_turn_over(adapter);
 		err = ehea_region_exchange(adapter, map);
 	}
+	if (err && removal)
+		return ehea_region_replace(adapter, map, NULL);
 	/* What is only missing can wait: frames in it are copied. */
-	if (err && (removal || err == -ENOSPC))
-		return ehea_region_replace(adapter, map);
+	if (err == -ENOSPC)
+		return ehea_region_grow(adapter, map);
 	if (!err && removal)
 		ehea_region_turn_over(adapter);
 	return err;
@@ -536,6 +568,7 @@ int ehea_region_update(struct ehea_adapter *adapter, struct ehea_busmap *map)
 				  adapter->mem_stats.duration_us, err);
 	if (err)
 		return err;
+	adapter->too_large = 0;
 	ehea_region_reap(adapter);
 	adapter->mem_stats.blocks += (added + removed) / EHEA_BUSMAP_SIZE;
 	ehea_region_report(adapter, added, removed,

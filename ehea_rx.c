@@ -791,14 +791,15 @@ static int ehea_rq_create(struct ehea_channel *ch, enum ehea_qp_queue queue,
 /**
  * ehea_rx_create - allocate what the receive queues need
  * @ch: its QP exists
+ * @mtu: largest frame to come, without header, tag and FCS
  *
- * Context: process, sleeps; RTNL, since it depends on the MTU.
+ * Context: process, sleeps.
  * Return: 0 or a negative error number; ehea_rx_destroy() cleans up either
  *	   way.
  */
-int ehea_rx_create(struct ehea_channel *ch)
+int ehea_rx_create(struct ehea_channel *ch, u32 mtu)
 {
-	bool large = ch->netdev->mtu + EHEA_FRAME_OVERHEAD > EHEA_RQ2_FRAME_MAX;
+	bool large = mtu + EHEA_FRAME_OVERHEAD > EHEA_RQ2_FRAME_MAX;
 	const u32 *entries = ch->qp.entries;
 	int err;
 

@@ -123,21 +123,20 @@ void ehea_get_stats64(struct net_device *netdev,
 		      struct rtnl_link_stats64 *stats)
 {
 	struct ehea_port *port = netdev_priv(netdev);
+	const struct ehea_queue_stats *queue = port->stats[0];
 	unsigned int i;
 
-	for (i = 0; i < port->max_channels; i++) {
-		ehea_stats_add_rx(&port->stats[i].rx, stats);
-		ehea_stats_add_tx(&port->stats[i].tx, stats);
-		ehea_stats_add_xmit(&port->stats[i].xmit, stats);
+	for (i = 0; i < port->max_channels * EHEA_STATS_BANKS; i++, queue++) {
+		ehea_stats_add_rx(&queue->rx, stats);
+		ehea_stats_add_tx(&queue->tx, stats);
+		ehea_stats_add_xmit(&queue->xmit, stats);
 	}
 	ehea_stats_add_hw(port, stats);
 }
 
-static void ehea_queue_stats_rx(struct net_device *netdev, int idx,
-				struct netdev_queue_stats_rx *stats)
+static void ehea_bank_read_rx(const struct ehea_rx_stats *rx,
+			      struct netdev_queue_stats_rx *stats)
 {
-	const struct ehea_port *port = netdev_priv(netdev);
-	const struct ehea_rx_stats *rx = &port->stats[idx].rx;
 	unsigned int start;
 	u64 summed;
 
@@ -154,8 +153,8 @@ static void ehea_queue_stats_rx(struct net_device *netdev, int idx,
 	ehea_qstats_set_csum_complete(stats, summed);
 }
 
-static void ehea_queue_stats_xmit(const struct ehea_xmit_stats *xmit,
-				  struct netdev_queue_stats_tx *stats)
+static void ehea_bank_read_xmit(const struct ehea_xmit_stats *xmit,
+				struct netdev_queue_stats_tx *stats)
 {
 	unsigned int start;
 
@@ -165,11 +164,9 @@ static void ehea_queue_stats_xmit(const struct ehea_xmit_stats *xmit,
 	} while (u64_stats_fetch_retry(&xmit->syncp, start));
 }
 
-static void ehea_queue_stats_tx(struct net_device *netdev, int idx,
-				struct netdev_queue_stats_tx *stats)
+static void ehea_bank_read_tx(const struct ehea_tx_stats *tx,
+			      struct netdev_queue_stats_tx *stats)
 {
-	const struct ehea_port *port = netdev_priv(netdev);
-	const struct ehea_tx_stats *tx = &port->stats[idx].tx;
 	unsigned int start;
 
 	do {
@@ -182,15 +179,14 @@ static void ehea_queue_stats_tx(struct net_device *netdev, int idx,
 			u64_stats_read(&tx->gso_wire_packets);
 		stats->wake = u64_stats_read(&tx->wake);
 	} while (u64_stats_fetch_retry(&tx->syncp, start));
-	ehea_queue_stats_xmit(&port->stats[idx].xmit, stats);
 }
 
-static void ehea_base_stats_rx(struct net_device *netdev, int idx,
-			       struct netdev_queue_stats_rx *sum)
+static void ehea_bank_add_rx(const struct ehea_queue_stats *bank,
+			     struct netdev_queue_stats_rx *sum)
 {
 	struct netdev_queue_stats_rx rx;
 
-	ehea_queue_stats_rx(netdev, idx, &rx);
+	ehea_bank_read_rx(&bank->rx, &rx);
 	sum->packets += rx.packets;
 	sum->bytes += rx.bytes;
 	sum->alloc_fail += rx.alloc_fail;
@@ -200,12 +196,13 @@ static void ehea_base_stats_rx(struct net_device *netdev, int idx,
 	sum->csum_bad += rx.csum_bad;
 }
 
-static void ehea_base_stats_tx(struct net_device *netdev, int idx,
-			       struct netdev_queue_stats_tx *sum)
+static void ehea_bank_add_tx(const struct ehea_queue_stats *bank,
+			     struct netdev_queue_stats_tx *sum)
 {
 	struct netdev_queue_stats_tx tx;
 
-	ehea_queue_stats_tx(netdev, idx, &tx);
+	ehea_bank_read_tx(&bank->tx, &tx);
+	ehea_bank_read_xmit(&bank->xmit, &tx);
 	sum->packets += tx.packets;
 	sum->bytes += tx.bytes;
 	sum->needs_csum += tx.needs_csum;
@@ -216,8 +213,7 @@ static void ehea_base_stats_tx(struct net_device *netdev, int idx,
 }
 
 /* Say which counters there are: what is left alone is not reported. */
-static void ehea_base_stats_clear(struct netdev_queue_stats_rx *rx,
-				  struct netdev_queue_stats_tx *tx)
+static void ehea_stats_clear_rx(struct netdev_queue_stats_rx *rx)
 {
 	rx->packets = 0;
 	rx->bytes = 0;
@@ -226,7 +222,10 @@ static void ehea_base_stats_clear(struct netdev_queue_stats_rx *rx,
 	rx->csum_unnecessary = 0;
 	rx->csum_none = 0;
 	rx->csum_bad = 0;
+}
 
+static void ehea_stats_clear_tx(struct netdev_queue_stats_tx *tx)
+{
 	tx->packets = 0;
 	tx->bytes = 0;
 	tx->needs_csum = 0;
@@ -234,6 +233,38 @@ static void ehea_base_stats_clear(struct netdev_queue_stats_rx *rx,
 	tx->hw_gso_wire_packets = 0;
 	tx->stop = 0;
 	tx->wake = 0;
+}
+
+static void ehea_queue_add_rx(const struct ehea_port *port, unsigned int idx,
+			      struct netdev_queue_stats_rx *sum)
+{
+	unsigned int bank;
+
+	for (bank = 0; bank < EHEA_STATS_BANKS; bank++)
+		ehea_bank_add_rx(&port->stats[idx][bank], sum);
+}
+
+static void ehea_queue_add_tx(const struct ehea_port *port, unsigned int idx,
+			      struct netdev_queue_stats_tx *sum)
+{
+	unsigned int bank;
+
+	for (bank = 0; bank < EHEA_STATS_BANKS; bank++)
+		ehea_bank_add_tx(&port->stats[idx][bank], sum);
+}
+
+static void ehea_queue_stats_rx(struct net_device *netdev, int idx,
+				struct netdev_queue_stats_rx *stats)
+{
+	ehea_stats_clear_rx(stats);
+	ehea_queue_add_rx(netdev_priv(netdev), idx, stats);
+}
+
+static void ehea_queue_stats_tx(struct net_device *netdev, int idx,
+				struct netdev_queue_stats_tx *stats)
+{
+	ehea_stats_clear_tx(stats);
+	ehea_queue_add_tx(netdev_priv(netdev), idx, stats);
 }
 
 /* What queues have counted that are not in use any more. */
@@ -244,11 +275,12 @@ static void ehea_base_stats(struct net_device *netdev,
 	const struct ehea_port *port = netdev_priv(netdev);
 	unsigned int i;
 
-	ehea_base_stats_clear(rx, tx);
+	ehea_stats_clear_rx(rx);
+	ehea_stats_clear_tx(tx);
 	for (i = netdev->real_num_rx_queues; i < port->max_channels; i++)
-		ehea_base_stats_rx(netdev, i, rx);
+		ehea_queue_add_rx(port, i, rx);
 	for (i = netdev->real_num_tx_queues; i < port->max_channels; i++)
-		ehea_base_stats_tx(netdev, i, tx);
+		ehea_queue_add_tx(port, i, tx);
 }
 
 const struct netdev_stat_ops ehea_stat_ops = {
@@ -328,12 +360,13 @@ void ehea_stats_stop(struct ehea_port *port)
  */
 void ehea_stats_init(struct ehea_port *port)
 {
+	struct ehea_queue_stats *queue = port->stats[0];
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(port->stats); i++) {
-		u64_stats_init(&port->stats[i].tx.syncp);
-		u64_stats_init(&port->stats[i].xmit.syncp);
-		u64_stats_init(&port->stats[i].rx.syncp);
+	for (i = 0; i < EHEA_MAX_QPS * EHEA_STATS_BANKS; i++, queue++) {
+		u64_stats_init(&queue->tx.syncp);
+		u64_stats_init(&queue->xmit.syncp);
+		u64_stats_init(&queue->rx.syncp);
 	}
 	spin_lock_init(&port->hw_lock);
 	INIT_DELAYED_WORK(&port->stats_work, ehea_stats_work);

@@ -73,7 +73,7 @@ static void ehea_tx_signal(struct ehea_tx *tx)
 	tx->open->skb_head = tx->skb_head;
 	WRITE_ONCE(tx->closed, tx->head);
 
-	/* Pairs with the barrier in ehea_tx_clean(). */
+	/* Pairs with the barrier in ehea_tx_reap(). */
 	smp_store_release(&tx->group_head, next);
 	tx->open = &tx->group[next & tx->mask];
 	memset(tx->open, 0, sizeof(*tx->open));
@@ -571,8 +571,10 @@ static void ehea_tx_purge(struct ehea_channel *ch)
 
 static noinline void ehea_tx_flush(struct ehea_channel *ch)
 {
-	if (!__netif_tx_trylock(ch->txq))
+	if (!__netif_tx_trylock(ch->txq)) {
+		mod_timer(&ch->refill, jiffies + EHEA_TX_LAZY_TIME);
 		return;
+	}
 	ehea_tx_purge(ch);
 	__netif_tx_unlock(ch->txq);
 }
@@ -628,7 +630,8 @@ static void ehea_tx_complete_group(struct ehea_tx *tx,
 	done->gso += group->gso;
 	done->gso_wire += group->gso_wire;
 	done->wqes += group->head - tx->tail;
-	WRITE_ONCE(tx->tail, group->head);
+	/* The slots are the producer's once it sees this. */
+	smp_store_release(&tx->tail, group->head);
 }
 
 static bool ehea_tx_may_wake(const struct ehea_channel *ch)
@@ -844,7 +847,10 @@ int ehea_tx_create(struct ehea_channel *ch)
 
 	tx->wqe = ch->qp.ring[EHEA_SQ].base;
 	tx->mask = slots - 1;
-	tx->entries = ch->qp.entries[EHEA_SQ];
+	/* Each may complete with a CQE, which the CQ must have room for. */
+	tx->entries = min(ch->qp.entries[EHEA_SQ], ch->send_cq.ring.slots - 1);
+	/* Until ehea_port_begin(), where BQL starts anew. */
+	tx->quiet = true;
 	ehea_tx_set_frames(ch, EHEA_TX_FRAMES_MAX);
 	tx->ack_batch = clamp(ch->send_cq.ring.slots - tx->entries, 1U,
 			      tx->entries / 4);

@@ -141,7 +141,7 @@ static void ehea_fake_netdev(struct kunit *test, struct ehea_fake *fake)
 	fake->netdev = netdev;
 	fake->ch->netdev = netdev;
 	fake->ch->port = port;
-	fake->ch->stats = &port->stats[0];
+	fake->ch->stats = &port->stats[0][0];
 	fake->ch->txq = txq;
 	netif_napi_add(netdev, &fake->ch->napi, ehea_fake_poll);
 }
@@ -183,13 +183,15 @@ struct ehea_fake *ehea_fake_create(struct kunit *test)
 	ehea_fake_queues(test, fake);
 	ehea_fake_netdev(test, fake);
 
-	err = ehea_tx_create(fake->ch) ?: ehea_rx_create(fake->ch);
+	err = ehea_tx_create(fake->ch) ?:
+	      ehea_rx_create(fake->ch, fake->netdev->mtu);
 	KUNIT_EXPECT_EQ(test, err, 0);
 	err = kunit_add_action_or_reset(test, ehea_fake_destroy, fake);
 	KUNIT_ASSERT_EQ(test, err, 0);
 	KUNIT_EXPECT_EQ(test, ehea_tx_prepare(fake->ch), 0);
 	ehea_fake_lift_bql(fake->ch->txq);
 	ehea_rx_fill(fake->ch);
+	ehea_tx_set_quiet(fake->ch, false);
 	return fake;
 }
 

@@ -100,7 +100,7 @@ static void ehea_rx_small_mtu_test(struct kunit *test)
 	ehea_rx_destroy(fake->ch);
 	memset(fake->ch->rq, 0, sizeof(fake->ch->rq));
 	fake->netdev->mtu = mtu;
-	KUNIT_EXPECT_EQ(test, ehea_rx_create(fake->ch), 0);
+	KUNIT_EXPECT_EQ(test, ehea_rx_create(fake->ch, fake->netdev->mtu), 0);
 	KUNIT_EXPECT_EQ(test, fake->ch->rq[1].want, 0);
 	KUNIT_EXPECT_NULL(test, fake->ch->rq[1].pool);
 
