@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Host Ethernet Adapter (HEA): what differs between the kernels that this
- * driver is built for, 6.12 to 7.2. Nothing else looks at a version.
+ * driver is built for, 6.12 and 7.2. Nothing else looks at a version.
  */
 #ifndef EHEA_COMPAT_H
 #define EHEA_COMPAT_H

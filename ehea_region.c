@@ -554,8 +554,10 @@ int ehea_region_update(struct ehea_adapter *adapter, struct ehea_busmap *map)
 	int err;
 
 	if (region && ehea_busmap_equal(region->map, map) &&
-	    ehea_region_is_covered(adapter, map))
+	    ehea_region_is_covered(adapter, map)) {
+		adapter->too_large = 0;
 		return 0;
+	}
 
 	if (region) {
 		added = ehea_region_excess(map, region->map);

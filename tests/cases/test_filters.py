@@ -92,6 +92,35 @@ def test_all_multicast_lets_every_group_in_and_no_other_unicast(probe):
     probe.guest.poll(lambda: not probe.arrives(GROUP), "the end of allmulti")
 
 
+def test_all_multicast_ends_though_firmware_says_that_it_does_not(probe):
+    """It does it, and reports an error; then it knows of no such filter."""
+    guest = probe.guest
+    guest.hea.tolerated = {"bcmc"}
+    guest.allow.append("H_DEREG_BCMC: status")
+    guest.sh(f"ip link set {probe.name} allmulticast on")
+    guest.poll(lambda: probe.arrives(GROUP), "any group")
+    guest.hea.fault("op=H_DEREG_BCMC,times=2,rc=H_HARDWARE,stage=after")
+    guest.sh(f"ip link set {probe.name} allmulticast off")
+    guest.poll(lambda: not probe.arrives(GROUP), "the end of allmulti")
+    guest.sh(f"ip link set {probe.name} allmulticast on")
+    guest.poll(lambda: probe.arrives(GROUP), "any group once more")
+    assert scene.driver_stats(guest, probe.name)["resets"] == 0
+
+
+def test_groups_that_firmware_refuses_are_asked_for_again(probe):
+    """Neither the group nor, instead of it, all of them can be had."""
+    guest = probe.guest
+    guest.allow += ["receive filters are incomplete",
+                    "all-multicast is not possible", "H_REG_BCMC: status"]
+    guest.hea.fault("op=H_REG_BCMC,times=2,rc=H_HARDWARE")
+    guest.sh(f"ip maddr add {GROUP} dev {probe.name}")
+    guest.hea.wait(lambda h: not h.silent_faults(), "two refusals")
+    assert not probe.arrives(GROUP)
+    guest.poll(lambda: probe.arrives(GROUP), "the group in the end", 20, 0.5)
+    assert not probe.arrives(GROUP2)
+    assert scene.driver_stats(guest, probe.name)["resets"] == 0
+
+
 def test_promiscuous_mode_lets_other_unicast_in_until_it_ends(probe):
     probe.guest.sh(f"ip link set {probe.name} promisc on")
     probe.guest.poll(lambda: probe.arrives(OTHER), "other unicast")

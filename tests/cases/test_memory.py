@@ -510,6 +510,30 @@ def test_firmware_that_refuses_every_mr_for_a_while_is_outlived(lab):
     scene.both_ways(guest)
 
 
+def test_add_that_firmware_has_no_room_for_leaves_ports_as_they_were(lab):
+    """The larger MR is refused, with and without the old one beside it."""
+    guest = _boot(lab, ports=1, props={"max_mrs": 1})
+    name = scene.up(guest)
+    guest.allow.append("no room for all memory")
+    size = scene.driver_stats(guest, name)["mr_size_mib"]
+    guest.hea.fault("op=H_ALLOC_HEA_RESOURCE,rtype=mr,after=1,times=1,"
+                    "rc=H_NO_MEM")
+    dimm = guest.mem_add(1)
+    guest.wait_console("no room for all memory")
+    tries = guest.hea.calls("H_ALLOC_HEA_RESOURCE")
+    guest.hea.wait(lambda h: h.calls("H_ALLOC_HEA_RESOURCE") >= tries + 2,
+                   "further tries")
+    stats = scene.driver_stats(guest, name)
+    assert (stats["mr_quiesced"], stats["mr_size_mib"]) == (1, size)
+    scene.both_ways(guest)
+    # after a change all is tried once more
+    guest.mem_del(dimm)
+    guest.mem_add(1)
+    guest.poll(lambda: scene.driver_stats(guest, name)["mr_size_mib"]
+               == size + LMB, "a larger memory region")
+    scene.both_ways(guest)
+
+
 def test_long_busy_firmware_delays_a_change_but_loses_no_frame(lab):
     def change(guest):
         guest.hea.fault("op=H_REGISTER_HEA_RPAGES,rtype=mr,times=5,"
