@@ -8,7 +8,7 @@ from ehealab.guest import PAGE, Adapter, Port, adapters, mac
 from ehealab.hea import delta
 
 
-@pytest.mark.on("power7", "power9", "power9-debug")
+@pytest.mark.on("power7", "power9", "power9-debug", "power9-7.2")
 def test_twenty_times_load_open_close_unload_leaves_nothing(lab):
     guest = lab.boot(adapters(ports=2))
     free = []

@@ -21,6 +21,7 @@ both = pytest.mark.on("power7", "power9")
 # frames per second, each way
 RATES = {"plain": 1000, "7.2": 1000, "debug": 500}
 three = pytest.mark.on("power7", "power9", "power9-debug")
+newest = pytest.mark.on("power7", "power9", "power9-debug", "power9-7.2")
 
 
 def _registrations(guest, adapter=0):
@@ -56,7 +57,7 @@ def _routed(lab, rate, change, props=None, **fields):
     return guest, scene.lost(traffic)
 
 
-@three
+@newest
 @pytest.mark.parametrize("lmbs", [1, 8])
 def test_add_under_traffic_loses_no_frame(lab, lmbs):
     def change(guest):
@@ -78,7 +79,7 @@ def test_burst_of_blocks_is_one_registration(lab):
     assert _registrations(guest) == before + 1
 
 
-@three
+@newest
 @pytest.mark.parametrize("lmbs", [1, 8])
 def test_removal_under_traffic_loses_only_what_a_paused_queue_drops(lab, lmbs):
     def change(guest):
