@@ -275,22 +275,34 @@ def slab_bytes(guest):
                .group(1)) << 10
 
 
+def steady(look, tries=20):
+    """What two looks in a row agree on: other memory comes and goes."""
+    last = look()
+    for _ in range(tries):
+        now = look()
+        if now == last:
+            break
+        last = now
+    return last
+
+
 def memory_of(guest, name):
     """What an open takes, by kind, and gives back at the close."""
     def look():
         guest.sh("sync; echo 3 > /proc/sys/vm/drop_caches")
         return free_bytes(guest), slab_bytes(guest)
-    free, slab = look()
+    free, slab = steady(look)
     calls = guest.hea.calls("H_REGISTER_HEA_RPAGES")
     mr_calls = guest.hea.stats()["mr"]["page_calls"]
     guest.sh(f"ip link set {name} up")
     scene.carrier(guest, name)
-    after_free, after_slab = look()
+    after_free, after_slab = steady(look)
     queue = guest.hea.calls("H_REGISTER_HEA_RPAGES") - calls - \
         (guest.hea.stats()["mr"]["page_calls"] - mr_calls)
     guest.sh(f"ip link set {name} down")
-    return {"total": free - after_free, "slab": after_slab - slab,
-            "queue_pages": queue * 4096}
+    total, small, queue = free - after_free, after_slab - slab, queue * 4096
+    return {"total": total, "slab": small, "queue_pages": queue,
+            "buffers": total - small - queue}
 
 
 CHANGES = {"open": "ip link set {0} up",
