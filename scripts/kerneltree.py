@@ -53,8 +53,11 @@ def release(tree):
 
 
 def _unifdef(text, *args):
-    done = subprocess.run(["unifdef", "-k", "-x2", *args], input=text,
-                          check=False, text=True, stdout=subprocess.PIPE)
+    try:
+        done = subprocess.run(["unifdef", "-k", "-x2", *args], input=text,
+                              check=False, text=True, stdout=subprocess.PIPE)
+    except FileNotFoundError as err:
+        raise TreeError("unifdef is missing: apt-get install unifdef") from err
     if done.returncode:
         raise TreeError("unifdef cannot resolve a file")
     return done.stdout
