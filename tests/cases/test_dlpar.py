@@ -145,3 +145,58 @@ def test_removing_a_port_in_another_namespace_works(lab):
     assert _port(guest, "probe", 2) == 0
     scene.up(guest, 1)
     scene.both_ways(guest, 1)
+
+
+INJECT = "/sys/kernel/debug/notifier-error-inject/netdev/actions"
+EPERM = -1
+
+
+def _refuse(guest, event, error):
+    """Somebody in the kernel refuses what devices of the network do."""
+    guest.write(f"{INJECT}/{event}/error", str(error))
+
+
+@pytest.mark.on("power7", "power9", "power9-debug")
+def test_what_the_kernel_refuses_a_port_leaves_nothing_and_others_alone(lab):
+    guest = lab.boot(adapters(ports=2))
+    scene.ready(guest, 2)
+    path = _device(guest)
+    guest.sh("mountpoint -q /sys/kernel/debug || "
+             "mount -t debugfs debugfs /sys/kernel/debug; "
+             "modprobe netdev-notifier-error-inject")
+    assert _port(guest, "remove", 2) == 0
+    before = guest.hea.resources()
+    for event in ("NETDEV_POST_INIT", "NETDEV_REGISTER"):
+        _refuse(guest, event, EPERM)
+        for _ in range(2):
+            assert _port(guest, "probe", 2)
+            assert guest.status(f"test -e {path}/port1")
+            assert guest.hea.resources() == before
+        scene.both_ways(guest, count=1)
+        _refuse(guest, event, 0)
+    assert _port(guest, "probe", 2) == 0
+    name = guest.netdev(1)
+
+    _refuse(guest, "NETDEV_PRE_UP", EPERM)
+    assert guest.status(f"ip link set {name} up")
+    assert guest.hea.resources() == before
+    _refuse(guest, "NETDEV_PRE_UP", 0)
+    scene.up(guest, 1)
+    both = guest.hea.resources()
+    for event in ("NETDEV_PRECHANGEMTU", "NETDEV_CHANGEMTU"):
+        _refuse(guest, event, EPERM)
+        assert guest.status(f"ip link set {name} mtu 4000")
+        _refuse(guest, event, 0)
+        assert guest.read(f"/sys/class/net/{name}/mtu") == "1500"
+        assert guest.hea.resources() == both
+        scene.both_ways(guest, 1)
+    scene.both_ways(guest, 0)
+
+    # no port at all, and the module loads and goes
+    guest.sh("modprobe -r ehea")
+    _refuse(guest, "NETDEV_REGISTER", EPERM)
+    guest.sh("modprobe ehea")
+    guest.wait_console("no usable port")
+    guest.sh("modprobe -r ehea")
+    assert not guest.hea.live()
+    _refuse(guest, "NETDEV_REGISTER", 0)

@@ -200,6 +200,52 @@ def test_more_groups_than_firmware_holds_fall_back_to_all_multicast(lab):
     assert probe.arrives(frames.BROADCAST)
 
 
+def test_filters_fuller_than_firmware_promised_fall_back_and_recover(probe):
+    """Its attributes told of 128 groups when the driver was loaded."""
+    guest = probe.guest
+    groups = [f"01:00:5e:02:00:{n:02x}" for n in range(12)]
+    guest.hea.set("max-mc", 8)
+    for group in groups:
+        guest.sh(f"ip maddr add {group} dev {probe.name}")
+    guest.poll(lambda: all(probe.arrives(g) for g in groups), "every group")
+    assert guest.hea.calls("H_REG_BCMC", "H_MCG_FULL")
+    assert probe.arrives(GROUP) and not probe.arrives(OTHER)
+    for group in groups[2:]:
+        guest.sh(f"ip maddr del {group} dev {probe.name}")
+    guest.poll(lambda: not probe.arrives(GROUP), "the return to filtering")
+    assert all(probe.arrives(g) for g in groups[:2])
+    # and when not even all groups at once are possible
+    guest.allow.append("receive filters are incomplete")
+    guest.hea.fault("op=H_REG_BCMC,times=0,rc=H_MCG_FULL")
+    guest.sh(f"ip maddr add {GROUP} dev {probe.name}")
+    guest.hea.wait(lambda h: not h.silent_faults(), "a refusal")
+    assert all(probe.arrives(g) for g in groups[:2])
+    guest.hea.clear_faults()
+    guest.sh(f"ip maddr add {GROUP2} dev {probe.name}")
+    guest.poll(lambda: probe.arrives(GROUP) and probe.arrives(GROUP2),
+               "both groups")
+
+
+def test_forbidden_multicast_is_reported_once_and_harmless(lab):
+    guest = lab.boot(adapters(ports=1, bcmc_allowed="off"))
+    probe = Probe(guest)
+    probe.listen(scene.ready(guest)[0])
+    for n in range(5):
+        guest.sh(f"ip maddr add 01:00:5e:02:00:{n:02x} dev {probe.name}")
+    guest.sh(f"ip link set {probe.name} allmulticast on; "
+             f"ip link set {probe.name} down; ip link set {probe.name} up")
+    scene.carrier(guest, probe.name)
+    scene.both_ways(guest)
+    probe.job.stop()
+    probe.listen(probe.name)
+    assert guest.hea.calls("H_REG_BCMC", "H_AUTHORITY")
+    assert probe.arrives(frames.BROADCAST)
+    assert not probe.arrives(GROUP)
+    guest.sync_console()
+    lines = [x for x in guest.console_lines() if "not possible" in x]
+    assert len(lines) == 1, lines
+
+
 def test_forbidden_promiscuous_mode_is_reported_and_harmless(lab):
     guest = lab.boot(adapters(ports=1, promisc="off"))
     probe = Probe(guest)

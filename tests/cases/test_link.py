@@ -82,6 +82,38 @@ def test_flaps_while_the_port_opens_and_closes_leave_it_usable(lab):
     scene.both_ways(guest)
 
 
+@pytest.mark.on("power7", "power9")
+def test_carrier_follows_events_while_firmware_does_not_tell_the_state(lab):
+    """What the event says has to do."""
+    guest = lab.boot(adapters(ports=1))
+    name = scene.ready(guest)[0]
+    for status in ("H_HARDWARE", "H_AUTHORITY", "H_PARAMETER"):
+        guest.hea.fault(f"op=H_QUERY_HEA_PORT,cb=0,times=0,rc={status}")
+        guest.qmp.set_link("n0p0", False)
+        scene.carrier(guest, name, up=False)
+        guest.qmp.set_link("n0p0", True)
+        scene.carrier(guest, name)
+        guest.hea.clear_faults()
+        scene.both_ways(guest, count=1)
+
+
+@pytest.mark.on("power7", "power9", "power9-debug")
+def test_flaps_while_the_driver_is_unloaded_and_loaded_harm_nothing(lab):
+    guest = lab.boot(adapters(ports=2))
+    scene.ready(guest, 2)
+    guest.hea.action("flap port=1 n=100000 us=300")
+    guest.hea.action("flap port=2 n=100000 us=500")
+    events = guest.hea.calls("H_RESET_EVENTS")
+    for _ in range(6):
+        guest.sh("modprobe -r ehea")
+        assert not guest.hea.live()
+        guest.sh("modprobe ehea; ip link set eth0 up; ip link set eth1 up")
+        guest.hea.wait(lambda h, n=events: h.calls("H_RESET_EVENTS") > n,
+                       "events")
+        events = guest.hea.calls("H_RESET_EVENTS")
+    guest.sh("modprobe -r ehea")
+
+
 def test_one_port_down_does_not_disturb_the_other(lab):
     guest = lab.boot(adapters(ports=2))
     names = scene.ready(guest, 2)

@@ -50,6 +50,24 @@ def test_driver_works_again_after_a_reset_by_the_machine(lab):
 
 
 @pytest.mark.on("power7", "power9")
+def test_reset_by_the_machine_under_traffic_ends_it_and_works_again(lab):
+    guest = lab.boot(adapters(ports=2), reboot=True)
+    scene.ready(guest, 2)
+    boots = guest.boots
+    with scene.routed_traffic(guest, 500):
+        guest.hea.wait(lambda h: h.port(2)["tx_frames"] > 100, "traffic")
+        guest.qmp.command("system_reset")
+        guest.wait_boot(boots)
+        _writes_nothing(guest)
+    scene.ready(guest, 2)
+    with scene.routed_traffic(guest, 500) as traffic:
+        sent = guest.hea.port(2)["tx_frames"]
+        guest.hea.wait(lambda h: h.port(2)["tx_frames"] > sent + 200,
+                       "traffic again")
+    assert scene.lost(traffic) == 0
+
+
+@pytest.mark.on("power7", "power9")
 def test_kexec_under_traffic_leaves_no_live_resource(lab):
     guest = lab.boot(adapters(ports=2), reboot=True, mem=2048,
                      files=second_kernel(lab.kernel))
