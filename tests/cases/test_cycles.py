@@ -27,6 +27,7 @@ def test_many_cycles_lose_nothing_on_adds_and_leak_nothing(lab):
                      append="memhp_default_state=online_movable")
     scene.ready(guest, 2)
     result = Cycles(guest, count).run()
+    lab.tally("memory cycles", count)
     assert result["lost_on_add"] == 0, result
     assert set(result["drops"]) <= {"qp-disabled"}, result
     assert result["lost_on_remove"] == sum(result["drops"].values()), result

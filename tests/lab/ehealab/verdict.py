@@ -23,7 +23,7 @@ NEEDLES = re.compile("|".join((
     r"blocked for more than", r"soft lockup", r"hard LOCKUP", r"rcu_.*stall",
     r"DMA-API:", r"Budget exhausted after napi rescheduled",
     r"NETDEV WATCHDOG", r"unreferenced object", r"page allocation failure",
-    r"^Badness", r"Machine check",
+    r"\bBadness at", r"Machine check",
 )))
 
 HARMLESS = re.compile("|".join((
