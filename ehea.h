@@ -11,8 +11,8 @@
  *				for, so nothing above it is taken inside
  *   Tx queue lock		a send queue's producer side
  *   ehea_rq.lock		a receive queue's producer side
- *   ehea_port.link_lock	what firmware says of the link, from the question
- *				on; taken under RTNL or adapter->port_lock
+ *   ehea_port.link_lock	what firmware says of the link, from asking
+ *				on; inside RTNL or adapter->port_lock
  *   ehea_port.carrier_lock	the carrier, and nothing is taken inside
  */
 #ifndef EHEA_H

@@ -324,7 +324,7 @@ void ehea_channels_destroy(struct ehea_channels *set)
 {
 	unsigned int i;
 
-	/* The handler looks at channels; the EQ is in use as long as QPs are. */
+	/* The handler looks at channels; QPs need the EQ. */
 	ehea_channels_free_irq(set);
 	for (i = 0; i < set->count; i++)
 		ehea_channel_destroy(set->ch[i]);

@@ -175,7 +175,7 @@ static inline void ehea_ring_advance(struct ehea_ring *ring)
 		next = 0;
 		ring->valid ^= EHEA_CQE_VALID;
 	}
-	/* Others may look for a new entry meanwhile, but never behind the end. */
+	/* Others may look meanwhile, but never behind the end. */
 	WRITE_ONCE(ring->pos, next);
 }
 
