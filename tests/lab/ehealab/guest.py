@@ -36,7 +36,8 @@ DEATH = re.compile(r"Kernel panic - not syncing.*|Rebooting in .*")
 @dataclasses.dataclass
 class Port:
     """A logical port. net: "peer" (the host, raw frames), "user" (QEMU's own
-    TCP/IP stack), "hub:N" (a hub inside QEMU)."""
+    TCP/IP stack), "hub:N" (a hub inside QEMU), "peer+hub:N" (such a hub with
+    the host on it, too, who sees all that passes)."""
     mac: str
     net: str = "peer"
 
@@ -188,11 +189,15 @@ class Machine:
 
     def _netdev(self, ident, net):
         kind, _, arg = net.partition(":")
+        hub = f"hubport,id={ident},hubid={arg or 0}"
+        wire = f"server=off,addr.type=unix,addr.path={self.dir}/{ident}"
         if kind == "peer":
-            return [f"stream,id={ident},server=off,addr.type=unix,"
-                    f"addr.path={self.dir}/{ident}"]
+            return [f"stream,id={ident},{wire}"]
+        if kind == "peer+hub":
+            return [f"stream,id={ident}w,{wire}", hub,
+                    f"hubport,id={ident}h,hubid={arg or 0},netdev={ident}w"]
         if kind == "hub":
-            return [f"hubport,id={ident},hubid={arg or 0}"]
+            return [hub]
         return [f"user,id={ident}" + (f",{arg}" if arg else "")]
 
     def _adapters(self):

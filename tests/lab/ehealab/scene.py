@@ -183,9 +183,10 @@ def stats(guest, name, ns=None):
                                    for line in out.splitlines())}
 
 
-def driver_stats(guest, name):
+def driver_stats(guest, name, ns=None):
     """ethtool -S as a dictionary."""
-    out = guest.sh(f"ethtool -S {name}")
+    command = f"ethtool -S {name}"
+    out = guest.ns(ns, command) if ns else guest.sh(command)
     return {k.strip(): int(v) for k, _, v in
             (line.rpartition(":") for line in out.splitlines()[1:])}
 

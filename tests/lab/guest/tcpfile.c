@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * File transfers over TCP, with contents that the receiver can check.
+ * File transfers over TCP, with contents that the receiver can check. Addresses
+ * are those of IPv4 or IPv6.
  *
  *   tcpfile make PATH BYTES             a file of numbered 8-byte words
  *   tcpfile send PATH ADDRESS PORT SECONDS
@@ -69,38 +70,58 @@ static int make(const char *path, uint64_t bytes)
 	return close(fd) ? fail(path) : 0;
 }
 
-static int send_once(int file, off_t size, struct sockaddr_in *to)
+/* IPv4 is a part of IPv6 to a socket, and becomes IPv4 on the wire. */
+static int dial(const char *address, const char *port)
 {
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_in6 to = { .sin6_family = AF_INET6,
+				   .sin6_port = htons(atoi(port)) };
+	int fd = socket(AF_INET6, SOCK_STREAM, 0);
+	char text[64];
+
+	snprintf(text, sizeof(text), "%s%s", strchr(address, ':') ? "" :
+		 "::ffff:", address);
+	if (inet_pton(AF_INET6, text, &to.sin6_addr) != 1 ||
+	    connect(fd, (void *)&to, sizeof(to))) {
+		perror("connect");
+		exit(1);
+	}
+	return fd;
+}
+
+static void hang_up(int fd)
+{
+	char end;
+
+	shutdown(fd, SHUT_WR);
+	/* wait for the receiver's close: all has arrived */
+	while (read(fd, &end, 1) > 0)
+		;
+	close(fd);
+}
+
+static int send_once(int file, off_t size, char **to)
+{
+	int fd = dial(to[0], to[1]);
 	off_t at = 0;
 
-	if (connect(fd, (void *)to, sizeof(*to)))
-		return fail("connect");
 	while (at < size && !stop)
 		if (sendfile(fd, file, &at, size - at) < 0 && errno != EINTR)
 			return fail("sendfile");
-	shutdown(fd, SHUT_WR);
-	/* wait for the receiver's close: all has arrived */
-	while (read(fd, &size, 1) > 0)
-		;
-	close(fd);
+	hang_up(fd);
 	return 0;
 }
 
 static int send_files(char **arg)
 {
-	struct sockaddr_in to = { .sin_family = AF_INET,
-				  .sin_port = htons(atoi(arg[2])) };
 	int file = open(arg[0], O_RDONLY);
 	double seconds = atof(arg[3]), end = now() + seconds;
 	unsigned long times = 0;
 	struct stat st;
 
-	inet_pton(AF_INET, arg[1], &to.sin_addr);
 	if (file < 0 || fstat(file, &st))
 		return fail(arg[0]);
 	do {
-		if (send_once(file, st.st_size, &to))
+		if (send_once(file, st.st_size, arg + 1))
 			return 1;
 		times++;
 	} while (!stop && now() < end);
@@ -110,9 +131,9 @@ static int send_files(char **arg)
 
 static int serve(int port)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET,
-				  .sin_port = htons(port) };
-	int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+	struct sockaddr_in6 at = { .sin6_family = AF_INET6,
+				   .sin6_port = htons(port) };
+	int fd = socket(AF_INET6, SOCK_STREAM, 0), one = 1;
 
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (bind(fd, (void *)&at, sizeof(at)) || listen(fd, 16)) {
