@@ -110,7 +110,8 @@ def tcp_frame(dst, src, dst_ip, src_ip, dport, sport, seq, flags=0x10,
                        0, 0) + payload
     total = l4_sum(ipv4(src_ip, dst_ip, 6, data))
     data = data[:16] + struct.pack("!H", total) + data[18:]
-    return ether(dst, src, TYPE_IP, ipv4(src_ip, dst_ip, 6, data))
+    return ether(dst, src, TYPE_IP,
+                 ipv4(src_ip, dst_ip, 6, data, frag=0x4000))
 
 
 def icmp_echo(kind, ident, seq, payload):

@@ -7,6 +7,8 @@
  *   tcpfile send PATH ADDRESS PORT SECONDS
  *                                       sendfile() it, again and again until
  *                                       the time is over (0: once)
+ *   tcpfile pieces ADDRESS PORT COUNT   the same contents from COUNT pieces of
+ *                                       memory, none next to another
  *   tcpfile check PORT                  receive such files; SIGTERM: report
  *   tcpfile recv PORT                   one connection to standard output
  */
@@ -24,6 +26,7 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -129,6 +132,53 @@ static int send_files(char **arg)
 	return 0;
 }
 
+/* Words of a piece, and how far the next one is. */
+#define PIECE	12
+#define STRIDE	16
+/* Pieces that a pipe holds. */
+#define PIPE	16
+
+/* Put pieces into the socket as they are, without a copy. */
+static int send_some(int fd, const int *pipe, struct iovec *iov, int count)
+{
+	ssize_t left = count * PIECE * 8;
+
+	if (vmsplice(pipe[1], iov, count, 0) != left)
+		return fail("vmsplice");
+	while (left > 0) {
+		ssize_t n = splice(pipe[0], NULL, fd, NULL, left,
+				   SPLICE_F_MORE);
+
+		if (n <= 0)
+			return fail("splice");
+		left -= n;
+	}
+	return 0;
+}
+
+static int send_pieces(char **arg)
+{
+	long count = atol(arg[2]) / PIPE * PIPE, n = 0;
+	/* no piece is in two pages, for it would be two to the pipe */
+	uint64_t (*store)[STRIDE] = aligned_alloc(sizeof(*store),
+						  count * sizeof(*store));
+	int fd = dial(arg[0], arg[1]), ends[2];
+	struct iovec iov[PIPE];
+
+	if (!store || pipe(ends))
+		return fail("pipe");
+	for (long i = 0; i < count * PIECE; i++)
+		store[i / PIECE][i % PIECE] = word(i);
+	while (n < count) {
+		for (int i = 0; i < PIPE; i++)
+			iov[i] = (struct iovec){ store[n++], PIECE * 8 };
+		if (send_some(fd, ends, iov, PIPE))
+			return 1;
+	}
+	hang_up(fd);
+	return 0;
+}
+
 static int serve(int port)
 {
 	struct sockaddr_in6 at = { .sin6_family = AF_INET6,
@@ -215,10 +265,12 @@ int main(int argc, char **argv)
 		return make(argv[2], strtoull(argv[3], NULL, 0));
 	if (argc == 6 && !strcmp(argv[1], "send"))
 		return send_files(argv + 2);
+	if (argc == 5 && !strcmp(argv[1], "pieces"))
+		return send_pieces(argv + 2);
 	if (argc == 3 && !strcmp(argv[1], "check"))
 		return check(atoi(argv[2]));
 	if (argc == 3 && !strcmp(argv[1], "recv"))
 		return receive(atoi(argv[2]));
-	fputs("usage: tcpfile make|send|check|recv ...\n", stderr);
+	fputs("usage: tcpfile make|send|pieces|check|recv ...\n", stderr);
 	return 2;
 }
