@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Queue statistics by the netdev family of generic netlink.
+ * Queues by the netdev family of generic netlink.
  *
- *   qstats DEVICE
+ *   qstats DEVICE		their statistics
+ *   qstats DEVICE links	whose they are
  *
- * prints "SCOPE NAME VALUE", SCOPE being "device", "rx0", "tx0" and so on.
+ * prints "SCOPE NAME VALUE", SCOPE being "device", "rx0", "tx0" and so on: with
+ * "links" it is "rx0 napi ID" for each queue, and "napiID irq NUMBER" and
+ * "napiID pid NUMBER" for what they have.
  */
 #include <errno.h>
 #include <linux/genetlink.h>
@@ -18,20 +21,39 @@
 #include <unistd.h>
 
 /* As in linux/netdev.h, which is younger than the C library's headers. */
+#define NETDEV_CMD_QUEUE_GET	10
+#define NETDEV_CMD_NAPI_GET	11
 #define NETDEV_CMD_QSTATS_GET	12
-#define NETDEV_A_IFINDEX	1
-#define NETDEV_A_QUEUE_TYPE	2
-#define NETDEV_A_QUEUE_ID	3
 #define NETDEV_A_SCOPE		4
 #define NETDEV_SCOPE_QUEUE	1
 
-static const char *const names[] = {
+#define NAMES			36
+
+/* What one command answers: where it says of what, and what is shown. */
+struct object {
+	uint8_t cmd;
+	uint16_t ifindex, type, id;
+	const char *scope;
+	const char *names[NAMES];
+};
+
+static const struct object stats = {
+	NETDEV_CMD_QSTATS_GET, 1, 2, 3, "device", {
 	[8] = "rx_packets", [9] = "rx_bytes", [10] = "tx_packets",
 	[11] = "tx_bytes", [12] = "rx_alloc_fail", [15] = "rx_csum_complete",
 	[16] = "rx_csum_unnecessary", [17] = "rx_csum_none",
 	[18] = "rx_csum_bad", [27] = "tx_needs_csum",
 	[28] = "tx_hw_gso_packets", [30] = "tx_hw_gso_wire_packets",
 	[33] = "tx_stop", [34] = "tx_wake",
+	}
+};
+
+static const struct object queues = {
+	NETDEV_CMD_QUEUE_GET, 2, 3, 1, "device", { [4] = "napi" }
+};
+
+static const struct object napis = {
+	NETDEV_CMD_NAPI_GET, 1, 0, 2, "napi", { [3] = "irq", [4] = "pid" }
 };
 
 struct request {
@@ -111,26 +133,28 @@ static uint64_t find(const struct nlmsghdr *nlh, uint16_t type, uint64_t none)
 	return none;
 }
 
-static void show(const struct nlmsghdr *nlh)
+static void show(const struct nlmsghdr *nlh, const struct object *of)
 {
-	uint64_t tx = find(nlh, NETDEV_A_QUEUE_TYPE, 2);
+	uint64_t tx = find(nlh, of->type, 2), id = find(nlh, of->id, -1);
 	const struct nlattr *attr;
-	char scope[16] = "device";
+	char scope[32];
 	uint16_t type;
 
-	if (tx < 2)
-		snprintf(scope, sizeof(scope), "%s%u", tx ? "tx" : "rx",
-			 (unsigned int)find(nlh, NETDEV_A_QUEUE_ID, 0));
+	snprintf(scope, sizeof(scope), "%s", of->scope);
+	if (id != (uint64_t)-1)
+		snprintf(scope, sizeof(scope), "%s%u",
+			 tx == 1 ? "tx" : tx ? of->scope : "rx",
+			 (unsigned int)id);
 	for_each_attr(attr, nlh) {
 		type = attr->nla_type & NLA_TYPE_MASK;
-		if (type < sizeof(names) / sizeof(names[0]) && names[type])
-			printf("%s %s %llu\n", scope, names[type],
+		if (type < NAMES && of->names[type])
+			printf("%s %s %llu\n", scope, of->names[type],
 			       (unsigned long long)value(attr));
 	}
 }
 
 /* Show all of an answer, or return its first attribute of this type. */
-static uint64_t answer(int fd, uint16_t type)
+static uint64_t answer(int fd, uint16_t type, const struct object *of)
 {
 	static char buf[65536];
 	struct nlmsghdr *nlh;
@@ -152,20 +176,34 @@ static uint64_t answer(int fd, uint16_t type)
 				return 0;
 			if (type)
 				return find(nlh, type, 0);
-			show(nlh);
+			show(nlh, of);
 		}
 	}
 }
 
+static void dump(int fd, uint16_t family, uint32_t ifindex,
+		 const struct object *of, uint32_t scope)
+{
+	struct request req;
+
+	start(&req, family, of->cmd, NLM_F_DUMP);
+	put(&req, of->ifindex, &ifindex, sizeof(ifindex));
+	if (scope)
+		put(&req, NETDEV_A_SCOPE, &scope, sizeof(scope));
+	ask(fd, &req);
+	answer(fd, 0, of);
+}
+
 int main(int argc, char **argv)
 {
-	uint32_t ifindex, scope = NETDEV_SCOPE_QUEUE;
+	int links = argc == 3 && !strcmp(argv[2], "links");
 	struct request req;
+	uint32_t ifindex;
 	uint16_t family;
 	int fd;
 
-	if (argc != 2) {
-		fprintf(stderr, "usage: %s DEVICE\n", argv[0]);
+	if (argc != 2 && !links) {
+		fprintf(stderr, "usage: %s DEVICE [links]\n", argv[0]);
 		return 2;
 	}
 	ifindex = if_nametoindex(argv[1]);
@@ -175,16 +213,13 @@ int main(int argc, char **argv)
 	start(&req, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 0);
 	put(&req, CTRL_ATTR_FAMILY_NAME, "netdev", sizeof("netdev"));
 	ask(fd, &req);
-	family = answer(fd, CTRL_ATTR_FAMILY_ID);
+	family = answer(fd, CTRL_ATTR_FAMILY_ID, NULL);
 
-	/* The whole device, then each queue. */
-	start(&req, family, NETDEV_CMD_QSTATS_GET, NLM_F_DUMP);
-	put(&req, NETDEV_A_IFINDEX, &ifindex, sizeof(ifindex));
-	ask(fd, &req);
-	answer(fd, 0);
-	put(&req, NETDEV_A_SCOPE, &scope, sizeof(scope));
-	ask(fd, &req);
-	answer(fd, 0);
+	dump(fd, family, ifindex, links ? &queues : &stats, 0);
+	if (links)
+		dump(fd, family, ifindex, &napis, 0);
+	else
+		dump(fd, family, ifindex, &stats, NETDEV_SCOPE_QUEUE);
 	close(fd);
 	return 0;
 }
