@@ -142,6 +142,34 @@ def test_tso_cuts_a_stream_into_segments(boot):
     qp.sent()
 
 
+def test_many_qps_are_all_served(boot):
+    m, first, link = wire(boot, max_eqs=14)
+    qps = [first] + [Qp(m, memory=False).start() for _ in range(6)]
+    m.set("action", "hold port=1")
+    for i, qp in enumerate(qps):
+        qp.send(frames.ether(HOST, P1, 0x88b5, bytes([i])), wr_id=i)
+    m.set("action", "release port=1")
+    assert [qp.sent().wr_id for qp in qps] == list(range(7))
+    assert {link.recv()[14] for _ in qps} == set(range(7))
+
+
+def test_endless_segments_do_not_stop_other_queues(boot):
+    m, qp, link = wire(boot)
+    long = Qp(m, memory=False).start()
+    payload = bytes(i * 3 & 255 for i in range(500))
+    whole = tcp_frame(0, payload=payload)
+    m.set("action", "hold port=1")
+    long.send(whole[:54], [qp.put(0, whole[54:])], flags=0xf800, ip=(14, 33),
+              csum=50, mss=1, wr_id=5)
+    qp.send(frames.ether(HOST, P1, 0x88b5, b"other"))
+    m.set("action", "release port=1")
+    out = [link.recv() for _ in range(501)]
+    assert b"other" in out[64] or b"other" in out[0]
+    assert [f[54] for f in out if b"other" not in f] == list(payload)
+    assert (long.sent().wr_id, long.scq.poll(9)) == (5, None)
+    assert m.port_stats()["tx_frames"] == 501
+
+
 def test_vlan_tag_is_inserted_after_the_checksum(boot):
     _, qp, link = wire(boot)
     good = udp(100, dst=HOST)

@@ -139,6 +139,7 @@ typedef struct HeaQP {
     uint32_t token;
     uint32_t pd;
     uint32_t sent;              /* WQEs done since the last send CQE */
+    uint32_t tso_done;          /* payload sent of the WQE at the SQ's head */
     bool signal_all;
     bool enabled;
     uint8_t state;

@@ -303,7 +303,7 @@ static void hea_qp_rewind(HeaQP *qp)
         hea_ring_reset(&qp->ring[i]);
         qp->posted[i] = 0;
     }
-    qp->sent = 0;
+    qp->sent = qp->tso_done = 0;
     qp->aer = qp->aerr = 0;
 }
 

@@ -12,8 +12,8 @@
 #include "trace.h"
 #include <zlib.h>
 
-#define HEA_TX_TURN     64      /* WQEs of one QP before the next one's turn */
-#define HEA_TX_BATCH    256     /* WQEs before the main loop's turn */
+#define HEA_TX_TURN     64      /* frames of one QP before the next's turn */
+#define HEA_TX_BATCH    256     /* frames before the main loop's turn */
 #define HEA_VLAN_LEN    4
 
 typedef struct HeaSend {
@@ -26,6 +26,8 @@ typedef struct HeaSend {
     unsigned descs;
     uint8_t *frame;
     size_t len;
+    size_t done;                /* TSO: payload that is out already */
+    int frames;                 /* made in this turn */
 } HeaSend;
 
 /* Work list */
@@ -315,11 +317,14 @@ static void hea_tx_segment(HeaSend *tx, size_t done, size_t chunk, unsigned n)
     hea_tx_finish(tx, seg, header + chunk);
 }
 
+/*
+ * A small MSS makes tens of thousands of frames: after a turn's worth the WQE
+ * stays at the head of its queue, and is read again when its turn comes.
+ */
 static bool hea_tx_tso(HeaSend *tx)
 {
     unsigned mss = lduw_be_p(tx->wqe + HEA_WQE_MSS);
     size_t done, payload;
-    unsigned n = 0;
     HeaOffsets o;
 
     if (!hea_tx_offsets(tx, tx->frame, tx->len, &o)) {
@@ -331,9 +336,12 @@ static bool hea_tx_tso(HeaSend *tx)
                           "just the headers");
     }
     payload = tx->len - tx->imm_len;
-    for (done = 0; done < payload; done += mss) {
-        hea_tx_segment(tx, done, MIN(mss, payload - done), n++);
+    for (done = tx->done; done < payload && tx->frames < HEA_TX_TURN;
+         done += mss) {
+        hea_tx_segment(tx, done, MIN(mss, payload - done), done / mss);
+        tx->frames++;
     }
+    tx->qp->tso_done = done < payload ? done : 0;
     return true;
 }
 
@@ -370,54 +378,63 @@ static void hea_tx_complete(HeaSend *tx)
     hea_cq_post(qp->scq, qp, cqe);
 }
 
-static void hea_tx_one(SpaprHea *s, HeaQP *qp)
+/* Returns how many frames that made; one that makes none counts, too */
+static int hea_tx_one(SpaprHea *s, HeaQP *qp)
 {
     HeaRing *sq = &qp->ring[HEA_SQ];
-    HeaSend tx;
+    HeaSend tx = { .qp = qp, .s = s, .done = qp->tso_done };
 
-    tx.qp = qp;
-    tx.s = s;
+    qp->tso_done = 0;
     tx.wqe_len = sq->entry_size;
     tx.frame = s->frame;
-    tx.len = 0;
     if (!hea_mem_read(s, hea_ring_slot(sq, sq->next), tx.wqe, tx.wqe_len)) {
         hea_violation(s, HEA_V_QUEUE_MEMORY, "SQ of QP %u", qp->res.number);
         hea_qp_error(qp, HEA_AER_QUEUE_DMA);
-        return;
+        return 1;
     }
     if (!hea_tx_parse(&tx)) {
         hea_qp_error(qp, HEA_AER_BAD_WQE);
-        return;
+        return 1;
     }
     if (!(tx.control & HEA_SWC_PURGE)) {
         if (!hea_tx_gather(&tx)) {
-            return;
+            return 1;
         }
         hea_tx_frame(&tx);
     }
-    hea_ring_advance(sq);
-    qp->posted[HEA_SQ]--;
-    hea_tx_complete(&tx);
+    if (!qp->tso_done) {
+        hea_ring_advance(sq);
+        qp->posted[HEA_SQ]--;
+        hea_tx_complete(&tx);
+    }
+    return MAX(tx.frames, 1);
+}
+
+static int hea_tx_turn(SpaprHea *s, HeaQP *qp)
+{
+    int frames = 0;
+
+    while (frames < HEA_TX_TURN && hea_qp_can_send(qp) &&
+           qp->posted[HEA_SQ] && !qp->port->hold) {
+        frames += hea_tx_one(s, qp);
+    }
+    hea_tx_forget(qp);
+    if (hea_qp_can_send(qp)) {
+        hea_tx_kick(qp);
+    }
+    return frames;
 }
 
 void hea_tx_bh(void *opaque)
 {
     SpaprHea *s = opaque;
-    int batch, turn;
-    HeaQP *qp;
+    int frames = 0;
 
-    for (batch = HEA_TX_BATCH; batch > 0; batch -= HEA_TX_TURN) {
-        qp = QTAILQ_FIRST(&s->work);
-        if (!qp) {
-            return;
-        }
-        for (turn = HEA_TX_TURN; turn && hea_qp_can_send(qp) &&
-             qp->posted[HEA_SQ] && !qp->port->hold; turn--) {
-            hea_tx_one(s, qp);
-        }
-        hea_tx_forget(qp);
-        if (hea_qp_can_send(qp)) {
-            hea_tx_kick(qp);
-        }
+    while (frames < HEA_TX_BATCH && !QTAILQ_EMPTY(&s->work)) {
+        frames += hea_tx_turn(s, QTAILQ_FIRST(&s->work));
+    }
+    /* Whoever is left was put on the list before this run, or during it */
+    if (!QTAILQ_EMPTY(&s->work)) {
+        qemu_bh_schedule(s->bh);
     }
 }
