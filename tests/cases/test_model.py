@@ -162,6 +162,21 @@ def test_limits_of_numbers(boot):
     m.cq(eq)
 
 
+def test_register_pages_may_run_out(boot):
+    m = boot(epa_spacing=65536)
+    eq = m.eq()
+    cqs = [m.ok("ALLOC", 2, eq.handle, 0, 20)[0] for _ in range(1024)]
+    qp = (Qp.CTRL, cqs[0], cqs[1], eq.handle, PD, Qp.SIZES, 1, 0)
+    assert m.hcall("ALLOC", *qp)[0] == "NOT_ENOUGH_RESOURCES"
+    m.set("max-cqs", 2000)
+    assert m.hcall("ALLOC", 2, eq.handle, 0, 20)[0] == "NOT_ENOUGH_RESOURCES"
+    m.ok("FREE", cqs.pop(), 0)
+    qp = m.ok("ALLOC", *qp)
+    for handle in (qp[0], *cqs, eq.handle):
+        m.ok("FREE", handle, 0)
+    assert not any(m.get("resources").values())
+
+
 def test_event_queues_have_interrupts_of_their_own(boot):
     m = boot(max_eqs=5)
     eqs = [m.eq() for _ in range(5)]

@@ -176,7 +176,7 @@ static int hea_epa_get(SpaprHea *s, HeaRes *res)
     unsigned step = MAX(s->cfg.epa_spacing >> HEA_PAGE_BITS, 1);
     unsigned tries;
 
-    for (tries = 0; tries < HEA_EPA_PAGES; tries++) {
+    for (tries = 0; tries < HEA_EPA_PAGES / step; tries++) {
         unsigned i = QEMU_ALIGN_UP(s->next_epa, step) % HEA_EPA_PAGES;
 
         s->next_epa = i + 1;
@@ -185,16 +185,22 @@ static int hea_epa_get(SpaprHea *s, HeaRes *res)
             return i;
         }
     }
-    g_assert_not_reached();     /* limits of QPs and CQs are far below */
+    return -1;
 }
 
-void hea_res_add(SpaprHea *s, HeaRes *res, unsigned type, bool epa)
+/* Once only, before anything refers to the resource: it may fail */
+bool hea_res_epa_get(SpaprHea *s, HeaRes *res)
+{
+    res->epa = hea_epa_get(s, res);
+    return res->epa >= 0;
+}
+
+void hea_res_add(SpaprHea *s, HeaRes *res, unsigned type)
 {
     res->hea = s;
     res->type = type;
     res->handle = hea_make_handle(s, type, s->next_id);
     res->number = s->next_id & 0xffffff;
-    res->epa = epa ? hea_epa_get(s, res) : -1;
     s->next_id++;
     s->live[type]++;
     g_hash_table_insert(s->res, &res->handle, res);

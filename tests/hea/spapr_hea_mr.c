@@ -73,7 +73,8 @@ static void hea_mr_link(SpaprHea *s, HeaMR *mr, unsigned type)
 {
     mr->lkey = hea_new_lkey(s);
     mr->map->refs++;
-    hea_res_add(s, &mr->res, type, false);
+    mr->res.epa = -1;
+    hea_res_add(s, &mr->res, type);
     g_hash_table_insert(s->mr_by_lkey, GUINT_TO_POINTER(mr->lkey), mr);
 }
 

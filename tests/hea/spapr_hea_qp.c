@@ -126,7 +126,7 @@ static void hea_qp_link(SpaprHea *s, HeaQP *qp)
     qp->scq->refs++;
     qp->rcq->refs++;
     qp->aeq->refs++;
-    hea_res_add(s, &qp->res, HEA_TYPE_QP, true);
+    hea_res_add(s, &qp->res, HEA_TYPE_QP);
     g_hash_table_insert(s->qp_by_number, GUINT_TO_POINTER(qp->res.number),
                         qp);
 }
@@ -143,6 +143,9 @@ int64_t hea_qp_alloc(SpaprHea *s, uint64_t *args)
     }
     if (rc == H_SUCCESS) {
         rc = hea_qp_init_rings(s, qp, args[R10]);
+    }
+    if (rc == H_SUCCESS && !hea_res_epa_get(s, &qp->res)) {
+        rc = H_NOT_ENOUGH_RESOURCES;
     }
     if (rc != H_SUCCESS) {
         for (i = 0; i < HEA_QUEUES; i++) {

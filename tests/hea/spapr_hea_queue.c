@@ -174,7 +174,8 @@ int64_t hea_eq_alloc(SpaprHea *s, uint64_t *args)
     eq->is_neq = ctrl & HEA_EQ_CTRL_NEQ;
     eq->no_eqe = ctrl & HEA_EQ_CTRL_NO_EQE;
     eq->armed = HEA_NEM_ALL;
-    hea_res_add(s, &eq->res, HEA_TYPE_EQ, false);
+    eq->res.epa = -1;
+    hea_res_add(s, &eq->res, HEA_TYPE_EQ);
     args[R4] = eq->res.handle;
     args[R7] = eq->ring.slots;
     args[R8] = eq->ring.pages;
@@ -350,11 +351,15 @@ int64_t hea_cq_alloc(SpaprHea *s, uint64_t *args)
         return H_NOT_ENOUGH_RESOURCES;
     }
     cq = g_new0(HeaCQ, 1);
+    if (!hea_res_epa_get(s, &cq->res)) {
+        g_free(cq);
+        return H_NOT_ENOUGH_RESOURCES;
+    }
     hea_ring_init(&cq->ring, args[R8], HEA_CQE_SIZE);
     cq->eq = eq;
     cq->token = args[R7];
     eq->refs++;
-    hea_res_add(s, &cq->res, HEA_TYPE_CQ, true);
+    hea_res_add(s, &cq->res, HEA_TYPE_CQ);
     g_hash_table_insert(s->cq_by_number, GUINT_TO_POINTER(cq->res.number),
                         cq);
     args[R4] = cq->res.handle;
