@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "hea" / "test"))
 # pylint: disable=wrong-import-position
 from ehealab import frames                                      # noqa: E402
 from ehealab.qmp import QmpError                                # noqa: E402
-from heacase import (HOST, P1,                    # noqa: E402
+from heacase import (GROUP, HOST, P1,                    # noqa: E402
                      device_tree, faulty, neqe, passes, udp, wire)
 from heamodel import ACCESS, BUS, PD, Cqe, Qp                   # noqa: E402
 
@@ -56,6 +56,78 @@ def test_busy_after_the_effect_answers_the_same_call_later(boot):
     handle = m.ok("ALLOC", *eq)[0]
     assert m.get("resources")["eq"] == 1
     m.ok("FREE", handle, 0)
+
+
+def test_interleaved_busy_calls_all_get_their_own_answer(boot):
+    m = boot(max_eqs=9)
+    small, large = [3 | 1 << 56, 20], [3 | 1 << 56, 4000]
+    m.set("fault", "op=ALLOC,rc-seq=H_BUSY*4,stage=after")
+    for args in (small, large, large, small):
+        assert m.hcall("ALLOC", *args)[0] == "BUSY"
+    assert m.get("resources")["eq"] == 2
+    assert [m.ok("ALLOC", *args)[3] for args in (large, small)] == [4096, 512]
+    assert m.get("resources")["eq"] == 2
+    m.ok("ALLOC", *small)
+    assert m.get("resources")["eq"] == 3
+
+
+def test_what_was_done_under_busy_is_not_done_again(boot):
+    m = boot()
+    eq = [3 | 1 << 56, 20]
+    m.set("fault", "op=ALLOC,rc-seq=H_BUSY,H_HARDWARE,stage=after")
+    assert m.hcall("ALLOC", *eq)[0] == "BUSY"
+    assert m.hcall("ALLOC", *eq)[0] == "HARDWARE"
+    assert m.get("resources")["eq"] == 1
+    m.ok("ALLOC", *eq)
+    assert m.get("resources")["eq"] == 2
+
+
+def test_busy_call_is_not_taken_for_one_with_another_block(boot):
+    m, qp, _ = wire(boot)
+    cb = m.cb()
+
+    def mac(number):
+        m.write(cb, struct.pack("!Q", number))
+        return m.hcall("MODIFY_PORT", 1, 1 << 63, 0, cb)[0]
+
+    def now():
+        return struct.unpack("!Q", m.query_port(1, 0, 1 << 63, 8))[0]
+    m.set("fault", "op=MODIFY_HEA_PORT,rc=H_BUSY,stage=after")
+    assert mac(0x525400000001) == "BUSY"
+    assert mac(0x525400000002) == "SUCCESS"
+    assert now() == 0x525400000002
+    assert mac(0x525400000001) == "SUCCESS"
+    assert now() == 0x525400000001
+    m.set("fault", "op=REG_BCMC,rc=H_BUSY,stage=after")
+    assert qp.filter(6, GROUP) == "BUSY"
+    assert qp.filter(6, GROUP, op="DEREG_BCMC") == "SUCCESS"
+    assert qp.filter(6, GROUP) == "SUCCESS"
+    assert m.get("resources")["bcmc"] == 1
+
+
+def test_success_may_be_claimed_without_an_effect(boot):
+    m = boot()
+    eq = [3 | 1 << 56, 20]
+    m.set("fault", "op=ALLOC,rc=H_SUCCESS,corrupt=r4:0x77")
+    assert m.ok("ALLOC", *eq)[0] == 0x77
+    assert m.get("resources")["eq"] == 0
+    m.set("fault", "op=ALLOC,rc-seq=run,H_BUSY,H_SUCCESS")
+    assert [m.hcall("ALLOC", *eq)[0] for _ in range(3)] == \
+        ["SUCCESS", "BUSY", "SUCCESS"]
+    assert m.get("resources")["eq"] == 2
+
+
+def test_outputs_of_a_given_status(boot):
+    m = boot()
+    m.set("fault", "op=ALLOC,rc=H_NO_MEM,corrupt=r5:5")
+    rc, outs = m.hcall("ALLOC", 3 | 1 << 56, 20)
+    assert (rc, outs[0], outs[1]) == ("NO_MEM", 0xbad0bad0bad0bad0, 5)
+    eq = m.eq()
+    m.set("fault", "op=ALLOC,rtype=cq,rc=H_CONSTRAINED,stage=after,"
+          "corrupt=in.r8:64")
+    rc, outs = m.hcall("ALLOC", 2, eq.handle, 0, 1000)
+    assert (rc, outs[3], outs[4]) == ("CONSTRAINED", 64, 1)
+    assert m.get("resources")["cq"] == 1
 
 
 def test_rule_for_a_block_of_a_port_corrupts_it(boot):

@@ -555,7 +555,7 @@ void hea_forget(SpaprHea *s)
 
     hea_delay_cancel_all(s);
     hea_destroy_all(s);
-    s->replay.valid = false;
+    hea_fault_forget_calls(s);
     for (i = 0; i < s->nr_ports; i++) {
         hea_port_reset(&s->port[i]);
         qemu_purge_queued_packets(qemu_get_queue(s->port[i].nic));
@@ -671,6 +671,7 @@ static void hea_instance_init(Object *obj)
     s->received = g_malloc(HEA_FRAME_MAX + HEA_FRAME_SLACK);
     QTAILQ_INIT(&s->work);
     QTAILQ_INIT(&s->faults);
+    QTAILQ_INIT(&s->replays);
     hea_stats_init(s);
 }
 
@@ -679,6 +680,7 @@ static void hea_instance_finalize(Object *obj)
     SpaprHea *s = SPAPR_HEA(obj);
 
     hea_fault_clear_all(s);
+    hea_fault_forget_calls(s);
     g_hash_table_destroy(s->res);
     g_hash_table_destroy(s->queue_pages);
     g_hash_table_destroy(s->qp_by_number);

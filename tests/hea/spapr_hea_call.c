@@ -14,30 +14,29 @@
 
 #define HEA_POISON 0xbad0bad0bad0bad0ULL
 
-typedef struct HeaCall {
-    uint64_t opcode;
-    const char *name;
-    HeaCallFn *fn;
-    int8_t handle;              /* argument with a resource handle, or -1 */
-    bool port;                  /* R5 holds port and control block */
-    bool keep_outs;             /* outputs are defined on failure, too */
-} HeaCall;
-
 static const HeaCall hea_calls[] = {
-    { H_RESET_EVENTS, "H_RESET_EVENTS", hea_h_reset_events, R5 },
-    { H_FREE_RESOURCE, "H_FREE_RESOURCE", hea_h_free, R5 },
-    { H_REGISTER_SMR, "H_REGISTER_SMR", hea_h_register_smr, R5 },
-    { H_ERROR_DATA, "H_ERROR_DATA", hea_h_error_data, R5 },
-    { H_MODIFY_HEA_QP, "H_MODIFY_HEA_QP", hea_h_modify_qp, R6, false, true },
-    { H_QUERY_HEA_QP, "H_QUERY_HEA_QP", hea_h_query_qp, R6 },
-    { H_QUERY_HEA, "H_QUERY_HEA", hea_h_query_hea, -1 },
-    { H_QUERY_HEA_PORT, "H_QUERY_HEA_PORT", hea_h_query_port, -1, true },
-    { H_MODIFY_HEA_PORT, "H_MODIFY_HEA_PORT", hea_h_modify_port, -1, true },
-    { H_REG_BCMC, "H_REG_BCMC", hea_h_reg_bcmc, -1, true },
-    { H_DEREG_BCMC, "H_DEREG_BCMC", hea_h_dereg_bcmc, -1, true },
-    { H_REGISTER_HEA_RPAGES, "H_REGISTER_HEA_RPAGES", hea_h_rpages, R6 },
-    { H_DISABLE_AND_GET_HEA, "H_DISABLE_AND_GET_HEA", hea_h_disable, R6 },
-    { H_ALLOC_HEA_RESOURCE, "H_ALLOC_HEA_RESOURCE", hea_h_alloc, -1 },
+    { H_RESET_EVENTS, "H_RESET_EVENTS", hea_h_reset_events, .handle = R5,
+      .repeats = true },
+    { H_FREE_RESOURCE, "H_FREE_RESOURCE", hea_h_free, .handle = R5 },
+    { H_REGISTER_SMR, "H_REGISTER_SMR", hea_h_register_smr, .handle = R5 },
+    { H_ERROR_DATA, "H_ERROR_DATA", hea_h_error_data, .handle = R5,
+      .repeats = true },
+    { H_MODIFY_HEA_QP, "H_MODIFY_HEA_QP", hea_h_modify_qp, .handle = R6,
+      .block = R8, .keep_outs = true },
+    { H_QUERY_HEA_QP, "H_QUERY_HEA_QP", hea_h_query_qp, .handle = R6,
+      .repeats = true },
+    { H_QUERY_HEA, "H_QUERY_HEA", hea_h_query_hea, .repeats = true },
+    { H_QUERY_HEA_PORT, "H_QUERY_HEA_PORT", hea_h_query_port, .port = true,
+      .repeats = true },
+    { H_MODIFY_HEA_PORT, "H_MODIFY_HEA_PORT", hea_h_modify_port,
+      .port = true, .block = R8 },
+    { H_REG_BCMC, "H_REG_BCMC", hea_h_reg_bcmc, .port = true },
+    { H_DEREG_BCMC, "H_DEREG_BCMC", hea_h_dereg_bcmc, .port = true },
+    { H_REGISTER_HEA_RPAGES, "H_REGISTER_HEA_RPAGES", hea_h_rpages,
+      .handle = R6, .block = R7 },
+    { H_DISABLE_AND_GET_HEA, "H_DISABLE_AND_GET_HEA", hea_h_disable,
+      .handle = R6, .repeats = true },
+    { H_ALLOC_HEA_RESOURCE, "H_ALLOC_HEA_RESOURCE", hea_h_alloc },
 };
 
 #define S(name) { name, #name }
@@ -95,16 +94,21 @@ bool hea_status_by_name(const char *name, int64_t *rc)
     return false;
 }
 
-const char *hea_call_name(uint64_t opcode)
+static const HeaCall *hea_call_by_opcode(uint64_t opcode)
 {
     unsigned i;
 
     for (i = 0; i < ARRAY_SIZE(hea_calls); i++) {
         if (hea_calls[i].opcode == opcode) {
-            return hea_calls[i].name;
+            return &hea_calls[i];
         }
     }
-    return "?";
+    g_assert_not_reached();     /* others are not registered */
+}
+
+const char *hea_call_name(uint64_t opcode)
+{
+    return hea_call_by_opcode(opcode)->name;
 }
 
 /* With or without "H_"; ALLOC, RPAGES and the like will do */
@@ -329,7 +333,7 @@ static void hea_call_event(SpaprHea *s, const HeaCall *call,
     HeaRes *res;
 
     hea_event_set(ev, HEA_K_OP, call->opcode);
-    if (call->handle >= 0) {
+    if (call->handle) {
         hea_event_set(ev, HEA_K_HANDLE, args[call->handle]);
         res = g_hash_table_lookup(s->res, &args[call->handle]);
         if (res) {
@@ -357,8 +361,8 @@ static void hea_call_event(SpaprHea *s, const HeaCall *call,
 }
 
 /* What a failed call leaves in its output registers is not defined */
-static void hea_poison_outs(SpaprHea *s, const HeaCall *call, int64_t rc,
-                            uint64_t *args)
+void hea_poison_outs(SpaprHea *s, const HeaCall *call, int64_t rc,
+                     uint64_t *args)
 {
     int i;
 
@@ -369,18 +373,6 @@ static void hea_poison_outs(SpaprHea *s, const HeaCall *call, int64_t rc,
     for (i = 0; i < HEA_ARGS; i++) {
         args[i] = HEA_POISON;
     }
-}
-
-static const HeaCall *hea_call_by_opcode(uint64_t opcode)
-{
-    unsigned i;
-
-    for (i = 0; i < ARRAY_SIZE(hea_calls); i++) {
-        if (hea_calls[i].opcode == opcode) {
-            return &hea_calls[i];
-        }
-    }
-    g_assert_not_reached();
 }
 
 static target_ulong hea_hcall(PowerPCCPU *cpu, SpaprMachineState *spapr,
@@ -403,10 +395,7 @@ static target_ulong hea_hcall(PowerPCCPU *cpu, SpaprMachineState *spapr,
     hea_call_event(s, call, args, &ev);
     trace_spapr_hea_call(call->name, args[R5], args[R6], args[R7], args[R8],
                          args[R9]);
-    s->call_name = call->name;
-    rc = hea_fault_call(s, opcode, &ev, call->fn, args);
-    s->call_name = NULL;
-    hea_poison_outs(s, call, rc, args);
+    rc = hea_fault_call(s, call, &ev, args);
     hea_count_call(s, opcode, rc);
     trace_spapr_hea_return(call->name, hea_status_name(rc) ?: "?", rc,
                            args[R4], args[R5], args[R6], args[R7]);

@@ -13,14 +13,19 @@
 #include "spapr_hea_int.h"
 #include "trace.h"
 
+#define HEA_REPLAYS     16      /* more calls are not under way at a time */
+
 typedef struct HeaRcItem {
+    bool own;                   /* what the call itself answers */
     int64_t rc;
     uint64_t count;
 } HeaRcItem;
 
+typedef enum HeaTarget { HEA_BYTES, HEA_INPUT, HEA_OUTPUT } HeaTarget;
+
 typedef struct HeaCorrupt {
-    bool out;                   /* an output register, else bytes */
-    unsigned offset, size;
+    HeaTarget target;
+    unsigned offset, size;      /* of bytes; of registers the index */
     char how;                   /* ':' set, '^' xor, '|' or, '+' add, '?' any */
     uint64_t val;
 } HeaCorrupt;
@@ -151,8 +156,12 @@ static bool hea_parse_rc(const char *text, int64_t *rc, Error **errp)
     return false;
 }
 
-/* Each item is a status, or "status*count" */
-static bool hea_parse_rcs(HeaFault *f, const char *text, Error **errp)
+/*
+ * Each item is a status, or "status*count".  In a sequence H_SUCCESS has
+ * always meant that the call runs; a lone rc=H_SUCCESS is a status like others.
+ */
+static bool hea_parse_rcs(HeaFault *f, const char *text, bool seq,
+                          Error **errp)
 {
     g_auto(GStrv) items = g_strsplit_set(text, ",/", -1);
     int i;
@@ -167,9 +176,11 @@ static bool hea_parse_rcs(HeaFault *f, const char *text, Error **errp)
                 return false;
             }
         }
-        if (!hea_parse_rc(items[i], &item.rc, errp)) {
+        item.own = !strcmp(items[i], "run");
+        if (!item.own && !hea_parse_rc(items[i], &item.rc, errp)) {
             return false;
         }
+        item.own |= seq && item.rc == H_SUCCESS;
         g_array_append_val(f->rcs, item);
     }
     return true;
@@ -190,8 +201,9 @@ static bool hea_parse_field(const char *name, HeaCorrupt *c, Error **errp)
         c->size >= 1 && c->size <= 8) {
         return true;
     }
+    c->target = g_str_has_prefix(name, "in.") ? HEA_INPUT : HEA_OUTPUT;
+    name += c->target == HEA_INPUT ? 3 : 0;
     if (sscanf(name, "r%u", &reg) == 1 && reg >= 4 && reg <= 12) {
-        c->out = true;
         c->offset = reg - 4;
         return true;
     }
@@ -344,7 +356,7 @@ static bool hea_parse_key(HeaFault *f, const char *key, const char *val,
     } else if (!strcmp(key, "stage")) {
         return hea_parse_stage(f, val, errp);
     } else if (!strcmp(key, "rc") || !strcmp(key, "rc-seq")) {
-        return hea_parse_rcs(f, val, errp);
+        return hea_parse_rcs(f, val, !strcmp(key, "rc-seq"), errp);
     } else if (!strcmp(key, "corrupt")) {
         return hea_parse_corrupt(f, val, errp);
     } else if (!strcmp(key, "delay") || !strcmp(key, "delay-us")) {
@@ -519,7 +531,7 @@ static void hea_corrupt_bytes(const HeaFault *f, uint8_t *data, size_t len)
     for (i = 0; data && i < f->corrupts->len; i++) {
         const HeaCorrupt *c = &g_array_index(f->corrupts, HeaCorrupt, i);
 
-        if (!c->out && c->size <= len && c->offset <= len - c->size) {
+        if (c->target == HEA_BYTES && c->size <= len && c->offset <= len - c->size) {
             stn_be_p(data + c->offset, c->size,
                      hea_corrupt_value(f, c, ldn_be_p(data + c->offset,
                                                       c->size)));
@@ -527,14 +539,15 @@ static void hea_corrupt_bytes(const HeaFault *f, uint8_t *data, size_t len)
     }
 }
 
-static void hea_corrupt_outs(const HeaFault *f, uint64_t *args)
+static void hea_corrupt_regs(const HeaFault *f, HeaTarget which,
+                             uint64_t *args)
 {
     unsigned i;
 
-    for (i = 0; i < f->corrupts->len; i++) {
+    for (i = 0; f && i < f->corrupts->len; i++) {
         const HeaCorrupt *c = &g_array_index(f->corrupts, HeaCorrupt, i);
 
-        if (c->out) {
+        if (c->target == which) {
             args[c->offset] = hea_corrupt_value(f, c, args[c->offset]);
         }
     }
@@ -573,25 +586,25 @@ HeaVerdict hea_fault_apply_u64(SpaprHea *s, const HeaEvent *ev, uint64_t *val)
     return verdict;
 }
 
-/* The status that a rule gives its present hit */
+/* The status that a rule gives its present hit, false if none */
 static bool hea_fault_rc(const HeaFault *f, int64_t *rc)
 {
+    const HeaRcItem *item = NULL;
     uint64_t n = f->hits;
     unsigned i;
 
-    if (!f->rcs->len) {
-        return false;
-    }
     for (i = 0; i < f->rcs->len; i++) {
-        const HeaRcItem *item = &g_array_index(f->rcs, HeaRcItem, i);
-
-        *rc = item->rc;
+        item = &g_array_index(f->rcs, HeaRcItem, i);
         if (n <= item->count) {
             break;
         }
         n -= item->count;
     }
-    return *rc != H_SUCCESS;
+    if (!item || item->own) {
+        return false;
+    }
+    *rc = item->rc;
+    return true;
 }
 
 static bool hea_is_busy(int64_t rc)
@@ -599,68 +612,139 @@ static bool hea_is_busy(int64_t rc)
     return rc == H_BUSY || H_IS_LONG_BUSY(rc);
 }
 
-static bool hea_replay_fits(const HeaReplay *r, uint64_t opcode,
-                            const uint64_t *args)
+/*
+ * What came of a call.  With stage=after and "later" it is kept until the same
+ * call comes again, as firmware that works on in the background does it.
+ */
+struct HeaReplay {
+    const HeaCall *call;
+    uint64_t in[HEA_ARGS];
+    uint32_t digest;            /* of the block that an argument points at */
+    uint64_t out[HEA_ARGS];
+    int64_t status;
+    QTAILQ_ENTRY(HeaReplay) next;
+};
+
+static void hea_replay_drop(SpaprHea *s, HeaReplay *r)
 {
-    return r->valid && r->opcode == opcode &&
-           !memcmp(r->in, args, sizeof(r->in));
+    QTAILQ_REMOVE(&s->replays, r, next);
+    s->nr_replays--;
+    g_free(r);
 }
 
-/* Do it, or, if it was done under a "later" already, say what came of it */
-static int64_t hea_call_run(SpaprHea *s, uint64_t opcode, HeaCallFn *fn,
-                            uint64_t *args)
+void hea_fault_forget_calls(SpaprHea *s)
 {
-    if (hea_replay_fits(&s->replay, opcode, args)) {
-        s->replay.valid = false;
-        memcpy(args, s->replay.out, sizeof(s->replay.out));
-        return s->replay.status;
+    while (!QTAILQ_EMPTY(&s->replays)) {
+        hea_replay_drop(s, QTAILQ_FIRST(&s->replays));
     }
-    return fn(s, args);
 }
 
-static void hea_call_run_unseen(SpaprHea *s, uint64_t opcode, HeaCallFn *fn,
-                                uint64_t *args, int64_t rc)
+static void hea_replay_keep(SpaprHea *s, const HeaReplay *done)
 {
-    HeaReplay replay = { .valid = true, .opcode = opcode };
+    HeaReplay *r = g_memdup2(done, sizeof(*done));
 
-    if (hea_is_busy(rc) && hea_replay_fits(&s->replay, opcode, args)) {
-        return;
+    if (s->nr_replays == HEA_REPLAYS) {
+        hea_replay_drop(s, QTAILQ_FIRST(&s->replays));
     }
-    memcpy(replay.in, args, sizeof(replay.in));
-    replay.status = fn(s, args);
-    memcpy(replay.out, args, sizeof(replay.out));
-    if (hea_is_busy(rc)) {
-        s->replay = replay;
+    QTAILQ_INSERT_TAIL(&s->replays, r, next);
+    s->nr_replays++;
+}
+
+/* A single page is given by its own address, and nothing is read */
+static uint32_t hea_call_digest(const HeaCall *call, const uint64_t *args)
+{
+    if (!call->block ||
+        (call->opcode == H_REGISTER_HEA_RPAGES && args[R8] == 1)) {
+        return 0;
     }
+    return hea_mem_digest(args[call->block]);
+}
+
+/* Take the outcome of this call from the list; false if it is not there */
+static bool hea_replay_take(SpaprHea *s, HeaReplay *done)
+{
+    HeaReplay *r;
+
+    if (QTAILQ_EMPTY(&s->replays)) {
+        return false;
+    }
+    done->digest = hea_call_digest(done->call, done->in);
+    QTAILQ_FOREACH(r, &s->replays, next) {
+        if (r->call == done->call && r->digest == done->digest &&
+            !memcmp(r->in, done->in, sizeof(r->in))) {
+            *done = *r;
+            hea_replay_drop(s, r);
+            return true;
+        }
+    }
+    return false;
 }
 
 /*
- * Run a call under the rule that fires for it.  With stage=after it is done
- * and its outcome withheld: for good, or, after "later", until the same call
- * comes again, as firmware that works on in the background does it.
+ * A call that sets the same thing to something else, or takes back what the
+ * older one did: so the guest does not wait for the older one any more, and
+ * if it comes again that is a new call.
  */
-int64_t hea_fault_call(SpaprHea *s, uint64_t opcode, const HeaEvent *ev,
-                       HeaCallFn *fn, uint64_t *args)
+static bool hea_replay_is_stale(const HeaReplay *r, const HeaReplay *now)
+{
+    unsigned key = now->call->handle ?: R5;
+
+    if (r->call == now->call) {
+        return now->call->block && r->in[key] == now->in[key];
+    }
+    return !memcmp(r->in, now->in, sizeof(r->in));
+}
+
+static void hea_call_run(SpaprHea *s, const HeaFault *f, HeaReplay *done)
+{
+    HeaReplay *r, *next;
+
+    QTAILQ_FOREACH_SAFE(r, &s->replays, next, next) {
+        if (hea_replay_is_stale(r, done)) {
+            hea_replay_drop(s, r);
+        }
+    }
+    memcpy(done->out, done->in, sizeof(done->out));
+    hea_corrupt_regs(f, HEA_INPUT, done->out);
+    s->call_name = done->call->name;
+    s->call_fault = f;
+    done->status = done->call->fn(s, done->out);
+    s->call_fault = NULL;
+    s->call_name = NULL;
+}
+
+/*
+ * Run a call under the rule that fires for it, if one does.  What was done
+ * under a "later" is not done again, whatever the rule says this time.
+ */
+int64_t hea_fault_call(SpaprHea *s, const HeaCall *call, const HeaEvent *ev,
+                       uint64_t *args)
 {
     HeaFault *f = hea_fault_match(s, ev);
-    int64_t rc;
+    uint32_t delay_us = f ? f->delay_us : 0;
+    HeaReplay done = { .call = call };
+    bool given, effect;
+    int64_t rc = H_SUCCESS;
 
-    if (!f) {
-        return hea_call_run(s, opcode, fn, args);
-    }
-    s->call_fault = f;
-    if (!hea_fault_rc(f, &rc)) {
-        rc = hea_call_run(s, opcode, fn, args);
-        if (rc == H_SUCCESS) {
-            hea_corrupt_outs(f, args);
+    memcpy(done.in, args, sizeof(done.in));
+    given = f && hea_fault_rc(f, &rc);
+    effect = hea_replay_take(s, &done);
+    if (!given || f->after_effect) {
+        if (!effect) {
+            hea_call_run(s, f, &done);
         }
-    } else if (f->after_effect) {
-        hea_call_run_unseen(s, opcode, fn, args, rc);
+        effect = true;
+        memcpy(args, done.out, sizeof(done.out));
     }
-    s->call_fault = NULL;
-    if (f->delay_us) {
-        hea_busy_wait(f->delay_us);
+    if (!given) {
+        rc = done.status;
+    } else if (effect && hea_is_busy(rc) && !call->repeats) {
+        done.digest = hea_call_digest(call, done.in);
+        hea_replay_keep(s, &done);
     }
+    hea_poison_outs(s, call, rc, args);
+    hea_corrupt_regs(f, HEA_OUTPUT, args);
+    hea_busy_wait(delay_us);    /* others go on, so nothing is held here */
     return rc;
 }
 

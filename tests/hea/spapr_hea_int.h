@@ -215,13 +215,7 @@ typedef struct HeaConfig {
 } HeaConfig;
 
 /* A call that did its work but said "later"; see spapr_hea_fault.c */
-typedef struct HeaReplay {
-    bool valid;
-    uint64_t opcode;
-    int64_t status;
-    uint64_t in[HEA_ARGS];
-    uint64_t out[HEA_ARGS];
-} HeaReplay;
+typedef struct HeaReplay HeaReplay;
 
 struct SpaprHea {
     DeviceState ds;
@@ -258,8 +252,9 @@ struct SpaprHea {
 
     QTAILQ_HEAD(, HeaFault) faults;
     unsigned next_fault;
-    HeaFault *call_fault;       /* rule in force for the present call */
-    HeaReplay replay;
+    const HeaFault *call_fault; /* rule in force for the present call */
+    QTAILQ_HEAD(, HeaReplay) replays;
+    unsigned nr_replays;
     GSList *timers;             /* of delayed effects */
 
     GHashTable *calls;          /* opcode -> HeaCallStat */
@@ -305,6 +300,20 @@ int64_t hea_cb_write(SpaprHea *s, uint64_t addr, void *cb, unsigned len);
 
 /* Handlers of calls: args are R4 to R12, in and out; the status returns */
 typedef int64_t HeaCallFn(SpaprHea *s, uint64_t *args);
+
+typedef struct HeaCall {
+    uint64_t opcode;
+    const char *name;
+    HeaCallFn *fn;
+    uint8_t handle;             /* argument with a resource's, 0: none */
+    uint8_t block;              /* argument with the address of what is read */
+    bool port;                  /* R5 holds port and control block */
+    bool keep_outs;             /* outputs are defined on failure, too */
+    bool repeats;               /* made twice it does what it does once */
+} HeaCall;
+
+void hea_poison_outs(SpaprHea *s, const HeaCall *call, int64_t rc,
+                     uint64_t *args);
 HeaCallFn hea_h_alloc, hea_h_free, hea_h_register_smr, hea_h_error_data,
     hea_h_reset_events, hea_h_modify_qp, hea_h_query_qp, hea_h_query_hea,
     hea_h_query_port, hea_h_modify_port, hea_h_reg_bcmc, hea_h_dereg_bcmc,
@@ -318,6 +327,7 @@ void hea_mr_destroy(HeaMR *mr);
 bool hea_mr_covers(HeaMR *mr, hwaddr addr, hwaddr size);
 uint64_t hea_mr_live_bytes(SpaprHea *s);
 bool hea_is_ram(hwaddr addr, hwaddr len);
+uint32_t hea_mem_digest(hwaddr page);
 bool hea_mem_read(SpaprHea *s, hwaddr addr, void *buf, size_t len);
 bool hea_mem_write(SpaprHea *s, hwaddr addr, const void *buf, size_t len);
 bool hea_dma(HeaQP *qp, uint64_t addr, uint32_t lkey, void *buf, size_t len,
@@ -449,8 +459,9 @@ HeaVerdict hea_fault_apply(SpaprHea *s, const HeaEvent *ev, void *data,
                            size_t len);
 HeaVerdict hea_fault_apply_u64(SpaprHea *s, const HeaEvent *ev,
                                uint64_t *val);
-int64_t hea_fault_call(SpaprHea *s, uint64_t opcode, const HeaEvent *ev,
-                       HeaCallFn *fn, uint64_t *args);
+int64_t hea_fault_call(SpaprHea *s, const HeaCall *call, const HeaEvent *ev,
+                       uint64_t *args);
+void hea_fault_forget_calls(SpaprHea *s);
 void hea_fault_corrupt_cb(SpaprHea *s, void *cb, unsigned len);
 void hea_delay(SpaprHea *s, uint32_t us, void (*fn)(void *opaque), void *arg);
 void hea_delay_cancel_all(SpaprHea *s);
