@@ -251,6 +251,26 @@ def test_mr_refuses_bad_pages(boot):
     assert m.hcall("RPAGES", 0, mr, full, 2)[0] == "SUCCESS"
 
 
+def test_page_twice_in_one_list_registers_nothing(boot):
+    m = boot(expect=["page-twice"])
+    page = m.alloc(2)
+    mr = m.ok("ALLOC", 5, BUS, 2 * 4096, ACCESS, PD)[0]
+    twice = m.cb(struct.pack("!2Q", page, page))
+    assert m.hcall("RPAGES", 0, mr, twice, 2)[0] == "PARAMETER"
+    m.mr_pages(mr, page, 2 * 4096)
+    assert m.get("stats")["mr"]["pages"]["4K"] == 2
+
+
+def test_refused_pages_do_not_settle_the_page_size(boot):
+    m = boot(expect=["page-unaligned", "page-not-ram", "bad-argument"])
+    real = m.alloc(64) + 0xffff & ~0xffff
+    mr = m.ok("ALLOC", 5, BUS, 2 << 16, ACCESS, PD)[0]
+    assert m.hcall("RPAGES", 0, mr, real + 8, 1)[0] == "PARAMETER"
+    assert m.hcall("RPAGES", 0, mr, 1 << 40, 1)[0] == "MEM_PARM"
+    m.ok("RPAGES", 1 << 8, mr, real, 1, want=("PAGE_REGISTERED",))
+    assert m.hcall("RPAGES", 0, mr, real + 65536, 1)[0] == "PARAMETER"
+
+
 def test_mr_length_is_a_multiple_of_its_page_size(boot):
     m = boot(expect=["bad-argument"])
     mr = m.ok("ALLOC", 5, BUS, 3 * 4096, ACCESS, PD)[0]

@@ -340,15 +340,20 @@ def lmb_isolate(m, index=0x80000001):
     return m.rtas("set-indicator", [9001, index, 0])[0]
 
 
-@pytest.mark.parametrize("policy,status", [("refuse", -9001), ("count", 0),
-                                           ("off", 0)])
-def test_memory_under_an_mr_is_not_given_back(boot, policy, status):
-    expect = [] if policy == "off" else ["lmb-in-use"]
+def with_dimm(boot, expect, policy):
+    """A model with an LMB that may be removed; the LMB's address and index."""
     m = boot(expect, mem="256M,slots=2,maxmem=1G", lmb_policy=policy, extra=[
         "-object", "memory-backend-ram,id=m0,size=256M",
         "-device", "pc-dimm,id=d0,memdev=m0"])
     base = m.qmp.command("query-memory-devices")[0]["data"]["addr"]
-    index = 0x80000000 | base >> 28
+    return m, base, 0x80000000 | base >> 28
+
+
+@pytest.mark.parametrize("policy,status", [("refuse", -9001), ("count", 0),
+                                           ("off", 0)])
+def test_memory_under_an_mr_is_not_given_back(boot, policy, status):
+    expect = [] if policy == "off" else ["lmb-in-use"]
+    m, base, index = with_dimm(boot, expect, policy)
     mr, _ = m.mr(base + (16 << 20), 16 << 20, 3)
     m.qmp.command("device_del", id="d0")
     if status:
@@ -356,6 +361,47 @@ def test_memory_under_an_mr_is_not_given_back(boot, policy, status):
         m.ok("FREE", mr, 0)
         assert m.get("stats")["refused_isolates"] == 1
     assert lmb_isolate(m, index) == 0
+
+
+def test_memory_that_was_given_back_is_not_used(boot):
+    m, base, index = with_dimm(boot, ["lmb-isolated"], "refuse")
+    eq = m.ok("ALLOC", 3 | 1 << 56, 20)[0]
+    mr = m.ok("ALLOC", 5, BUS, 8192, ACCESS, PD)[0]
+    m.ok("RPAGES", 0, mr, base, 1, want=("PAGE_REGISTERED",))
+    m.ok("FREE", mr, 0)
+    m.qmp.command("device_del", id="d0")
+    assert lmb_isolate(m, index) == 0
+    mr = m.ok("ALLOC", 5, BUS, 8192, ACCESS, PD)[0]
+    assert m.hcall("RPAGES", 0, mr, base, 1)[0] == "MEM_PARM"
+    assert m.hcall("RPAGES", 0, eq, base, 1)[0] == "MEM_PARM"
+    assert m.violations() == {"lmb-isolated": 2}
+    m.set("lmb-policy", "count")
+    m.ok("RPAGES", 0, mr, base, 1, want=("PAGE_REGISTERED",))
+    assert m.violations() == {"lmb-isolated": 3}
+
+
+def test_memory_that_is_gone_is_missed(boot):
+    m, base, index = with_dimm(boot, ["lmb-in-use", "lmb-isolated",
+                                      "queue-no-memory", "dma-no-memory"],
+                               "count")
+    qp = Qp(m).start()
+    _, lkey = m.mr(base, 4096)
+    place, m._next = m._next, base + 4096   # pylint: disable=W0212
+    neq = m.eq(neq=True, silent=False)
+    m._next = place                         # pylint: disable=W0212
+    m.qmp.command("device_del", id="d0")
+    assert lmb_isolate(m, index) == 0
+    qp.send(descs=[(BUS, lkey, 60)])
+    qp.sent()
+    assert m.violations() == {"lmb-in-use": 1, "lmb-isolated": 1}
+    assert m.rtas("set-indicator", [9003, index, 0])[0] == 0
+    m.until(lambda: not m.qmp.command("query-memory-devices"))
+    m.until(lambda: m.violations().get("lmb-in-use") == 2)
+    m.set("action", "malfunction port=1")
+    assert m.violations()["queue-no-memory"] == 1
+    qp.send(descs=[(BUS, lkey, 60)])
+    faulty(qp)
+    m.ok("FREE", neq.handle, 0)
 
 
 def test_mr_may_cover_hot_added_memory_and_no_more(boot):

@@ -14,6 +14,7 @@
 #include "qapi/error.h"
 #include "qapi/visitor.h"
 #include "migration/vmstate.h"
+#include "hw/ppc/spapr_drc.h"
 #include "spapr_hea_int.h"
 #include "trace.h"
 
@@ -25,6 +26,16 @@ const char *const hea_type_names[HEA_TYPE_SMR + 1] = {
 };
 
 static QLIST_HEAD(, SpaprHea) hea_list = QLIST_HEAD_INITIALIZER(hea_list);
+
+/* First addresses of LMBs that the partition has isolated, some not any more */
+static GHashTable *hea_isolated;
+
+static guint hea_u64_hash(gconstpointer p)
+{
+    uint64_t v = *(const uint64_t *)p;
+
+    return v ^ (v >> 32) ^ (v >> 12);
+}
 
 /* Blocks of interrupt numbers that no other pseries device uses */
 static const struct {
@@ -442,6 +453,17 @@ static bool hea_uses_memory(SpaprHea *s, hwaddr addr, hwaddr size)
     return false;
 }
 
+static void hea_note_isolated(hwaddr addr)
+{
+    uint64_t key = addr;
+
+    if (!hea_isolated) {
+        hea_isolated = g_hash_table_new_full(hea_u64_hash, g_int64_equal,
+                                             g_free, NULL);
+    }
+    g_hash_table_add(hea_isolated, g_memdup2(&key, sizeof(key)));
+}
+
 bool spapr_hea_may_isolate(hwaddr addr, hwaddr size)
 {
     bool allowed = true;
@@ -459,7 +481,52 @@ bool spapr_hea_may_isolate(hwaddr addr, hwaddr size)
             allowed = false;
         }
     }
+    if (allowed) {
+        hea_note_isolated(addr);
+    }
     return allowed;
+}
+
+/* The connector knows best: nobody tells when the partition takes it back */
+static bool hea_lmb_isolated(hwaddr addr)
+{
+    uint64_t key = QEMU_ALIGN_DOWN(addr, SPAPR_MEMORY_BLOCK_SIZE);
+    SpaprDrc *drc;
+
+    if (!hea_isolated || !g_hash_table_contains(hea_isolated, &key)) {
+        return false;
+    }
+    drc = spapr_drc_by_id(TYPE_SPAPR_DRC_LMB, key / SPAPR_MEMORY_BLOCK_SIZE);
+    if (drc && (drc->state == SPAPR_DRC_STATE_LOGICAL_AVAILABLE ||
+                drc->state == SPAPR_DRC_STATE_LOGICAL_UNUSABLE)) {
+        return true;
+    }
+    g_hash_table_remove(hea_isolated, &key);
+    return false;
+}
+
+/* Has the partition given this memory back, so that its use is refused? */
+bool hea_lmb_refused(SpaprHea *s, hwaddr addr, const char *what)
+{
+    if (s->cfg.lmb_policy == HEA_LMB_OFF || !hea_lmb_isolated(addr)) {
+        return false;
+    }
+    hea_violation(s, HEA_V_LMB_ISOLATED, "%s at 0x%" HWADDR_PRIX, what, addr);
+    return s->cfg.lmb_policy == HEA_LMB_REFUSE;
+}
+
+static void hea_region_del(MemoryListener *listener,
+                           MemoryRegionSection *section)
+{
+    SpaprHea *s = container_of(listener, SpaprHea, listener);
+    hwaddr addr = section->offset_within_address_space;
+
+    if (s->cfg.lmb_policy != HEA_LMB_OFF &&
+        memory_region_is_ram(section->mr) &&
+        hea_uses_memory(s, addr, int128_get64(section->size))) {
+        hea_violation(s, HEA_V_LMB_IN_USE, "memory at 0x%" HWADDR_PRIX
+                      " is gone, the adapter still uses it", addr);
+    }
 }
 
 /* Network backends */
@@ -635,15 +702,11 @@ static void hea_realize(DeviceState *dev, Error **errp)
     for (i = 0; i < s->nr_ports; i++) {
         hea_port_realize(s, i);
     }
+    s->listener.name = "spapr-hea";
+    s->listener.region_del = hea_region_del;
+    memory_listener_register(&s->listener, &address_space_memory);
     QLIST_INSERT_HEAD(&hea_list, s, list);
     qemu_register_reset(hea_reset, s);
-}
-
-static guint hea_u64_hash(gconstpointer p)
-{
-    uint64_t v = *(const uint64_t *)p;
-
-    return v ^ (v >> 32) ^ (v >> 12);
 }
 
 static void hea_instance_init(Object *obj)

@@ -46,6 +46,7 @@ typedef enum HeaViolation {
     HEA_V_SQ_OVERRUN, HEA_V_RQ_OVERRUN, HEA_V_CQ_OVERRUN, HEA_V_CQ_CREDITS,
     HEA_V_DMA_LKEY, HEA_V_DMA_PD, HEA_V_DMA_RANGE, HEA_V_DMA_INCOMPLETE,
     HEA_V_DMA_MEMORY, HEA_V_QUEUE_MEMORY, HEA_V_BAD_WQE, HEA_V_LMB_IN_USE,
+    HEA_V_LMB_ISOLATED,
     HEA_V_MAX,
 } HeaViolation;
 
@@ -221,6 +222,7 @@ struct SpaprHea {
     DeviceState ds;
 
     MemoryRegion mmio;
+    MemoryListener listener;
     uint64_t mmio_base;
     uint64_t handle;
     uint32_t unit;              /* unit address in the device tree */
@@ -283,6 +285,7 @@ bool hea_res_epa_get(SpaprHea *s, HeaRes *res);
 void hea_res_add(SpaprHea *s, HeaRes *res, unsigned type);
 void hea_res_del(HeaRes *res);
 uint64_t hea_res_epa(HeaRes *res);
+bool hea_lmb_refused(SpaprHea *s, hwaddr addr, const char *what);
 int hea_irq_get(SpaprHea *s);
 void hea_irq_put(SpaprHea *s, int irq);
 HeaPort *hea_port_by_number(SpaprHea *s, uint64_t number);

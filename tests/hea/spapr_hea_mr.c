@@ -302,6 +302,18 @@ static int64_t hea_rpages_list(SpaprHea *s, const uint64_t *args,
     return H_SUCCESS;
 }
 
+/* A refused call leaves no trace: the next one may name another page size */
+static void hea_map_undo(HeaMap *map)
+{
+    if (map->pages && !map->got) {
+        g_free(map->page);
+        g_free(map->seen);
+        map->page = NULL;
+        map->seen = NULL;
+        map->pages = 0;
+    }
+}
+
 static int64_t hea_check_page(SpaprHea *s, const HeaMap *map, uint64_t addr)
 {
     uint64_t size = 1ULL << map->shift;
@@ -314,6 +326,9 @@ static int64_t hea_check_page(SpaprHea *s, const HeaMap *map, uint64_t addr)
         hea_violation(s, HEA_V_PAGE_NOT_RAM, "page 0x%" PRIx64, addr);
         return H_MEM_PARM;
     }
+    if (hea_lmb_refused(s, addr, "MR page")) {
+        return H_MEM_PARM;
+    }
     if (test_bit(addr >> map->shift, map->seen)) {
         hea_violation(s, HEA_V_PAGE_TWICE, "page 0x%" PRIx64, addr);
         return H_PARAMETER;
@@ -321,39 +336,65 @@ static int64_t hea_check_page(SpaprHea *s, const HeaMap *map, uint64_t addr)
     return H_SUCCESS;
 }
 
+/* Mark all pages as seen, or none */
+static int64_t hea_map_see(SpaprHea *s, HeaMap *map, const uint64_t *list,
+                           uint64_t count)
+{
+    int64_t rc = H_SUCCESS;
+    uint64_t i;
+
+    for (i = 0; i < count; i++) {
+        rc = hea_check_page(s, map, list[i]);
+        if (rc != H_SUCCESS) {
+            break;
+        }
+        set_bit(list[i] >> map->shift, map->seen);
+    }
+    while (rc != H_SUCCESS && i--) {
+        clear_bit(list[i] >> map->shift, map->seen);
+    }
+    return rc;
+}
+
+static int64_t hea_map_add(SpaprHea *s, HeaMap *map, const uint64_t *list,
+                           uint64_t count)
+{
+    int64_t rc;
+
+    if (count > map->pages - map->got) {
+        hea_violation(s, HEA_V_PAGES_AFTER_COMPLETE, "%" PRIu64 " pages for "
+                      "an MR that lacks %" PRIu64, count,
+                      map->pages - map->got);
+        return H_TABLE_FULL;
+    }
+    rc = hea_map_see(s, map, list, count);
+    if (rc != H_SUCCESS) {
+        return rc;
+    }
+    memcpy(map->page + map->got, list, count * sizeof(*list));
+    map->got += count;
+    return hea_map_complete(map) ? H_SUCCESS : H_PAGE_REGISTERED;
+}
+
 int64_t hea_mr_rpages(SpaprHea *s, HeaMR *mr, uint64_t *args)
 {
     uint64_t list[HEA_RPAGES_MAX];
-    HeaMap *map = mr->map;
     int64_t rc;
-    uint64_t i;
 
     s->mr_page_calls++;
     rc = hea_rpages_list(s, args, list);
     if (rc == H_SUCCESS) {
         rc = hea_map_begin(s, mr, HEA_RPAGES_SIZE(args[R5]));
     }
-    if (rc != H_SUCCESS) {
-        return rc;
+    if (rc == H_SUCCESS) {
+        rc = hea_map_add(s, mr->map, list, args[R8]);
     }
-    if (args[R8] > map->pages - map->got) {
-        hea_violation(s, HEA_V_PAGES_AFTER_COMPLETE, "%" PRIu64 " pages for "
-                      "an MR that lacks %" PRIu64, args[R8],
-                      map->pages - map->got);
-        return H_TABLE_FULL;
+    if (rc == H_SUCCESS || rc == H_PAGE_REGISTERED) {
+        s->mr_pages[HEA_RPAGES_SIZE(args[R5])] += args[R8];
+    } else {
+        hea_map_undo(mr->map);
     }
-    for (i = 0; i < args[R8]; i++) {
-        rc = hea_check_page(s, map, list[i]);
-        if (rc != H_SUCCESS) {
-            return rc;
-        }
-    }
-    for (i = 0; i < args[R8]; i++) {
-        set_bit(list[i] >> map->shift, map->seen);
-        map->page[map->got++] = list[i];
-    }
-    s->mr_pages[HEA_RPAGES_SIZE(args[R5])] += args[R8];
-    return hea_map_complete(map) ? H_SUCCESS : H_PAGE_REGISTERED;
+    return rc;
 }
 
 /* Bytes that MRs cover now, whatever SMRs there are of them */
@@ -459,6 +500,10 @@ bool hea_dma(HeaQP *qp, uint64_t addr, uint32_t lkey, void *buf, size_t len,
         size_t chunk = MIN(len, (1ULL << mr->map->shift) - in_page);
         uint64_t real = mr->map->page[offset >> mr->map->shift] + in_page;
 
+        if (hea_lmb_refused(s, real, "DMA")) {
+            s->dma_faults++;
+            return false;
+        }
         if (!(write ? hea_mem_write(s, real, buf, chunk) :
                       hea_mem_read(s, real, buf, chunk))) {
             hea_violation(s, HEA_V_DMA_MEMORY, "QP %u: no memory at 0x%"

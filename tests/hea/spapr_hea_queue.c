@@ -77,6 +77,9 @@ int64_t hea_ring_page(SpaprHea *s, HeaRing *ring, uint64_t addr)
         hea_violation(s, HEA_V_PAGE_NOT_RAM, "queue page 0x%" PRIx64, addr);
         return H_MEM_PARM;
     }
+    if (hea_lmb_refused(s, addr, "queue page")) {
+        return H_MEM_PARM;
+    }
     if (g_hash_table_contains(s->queue_pages, &addr)) {
         hea_violation(s, HEA_V_PAGE_TWICE, "queue page 0x%" PRIx64, addr);
         return H_PARAMETER;
@@ -206,6 +209,7 @@ static void hea_eqe_put(HeaEQ *eq, uint64_t eqe)
 {
     SpaprHea *s = eq->res.hea;
     uint64_t val = eqe & ~HEA_EQE_VALID;
+    uint64_t be;
 
     if (!hea_ring_ready(&eq->ring)) {
         hea_violation(s, HEA_V_PAGES_MISSING, "event for an EQ without pages");
@@ -215,10 +219,12 @@ static void hea_eqe_put(HeaEQ *eq, uint64_t eqe)
         val |= HEA_EQE_VALID;
     }
     trace_spapr_hea_eqe(eq->irq, val);
-    s->dma_write += sizeof(val);
-    address_space_stq_be(&address_space_memory,
-                         hea_ring_slot(&eq->ring, eq->ring.next), val,
-                         MEMTXATTRS_UNSPECIFIED, NULL);
+    be = cpu_to_be64(val);
+    if (!hea_mem_write(s, hea_ring_slot(&eq->ring, eq->ring.next), &be,
+                       sizeof(be))) {
+        hea_violation(s, HEA_V_QUEUE_MEMORY, "EQ with interrupt 0x%x",
+                      eq->irq);
+    }
     hea_ring_advance(&eq->ring);
 }
 

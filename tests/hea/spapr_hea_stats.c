@@ -43,6 +43,7 @@ static const char *const hea_violation_names[HEA_V_MAX] = {
     [HEA_V_QUEUE_MEMORY] = "queue-no-memory",
     [HEA_V_BAD_WQE] = "bad-wqe",
     [HEA_V_LMB_IN_USE] = "lmb-in-use",
+    [HEA_V_LMB_ISOLATED] = "lmb-isolated",
 };
 
 static const char *const hea_drop_names[HEA_D_MAX] = {
