@@ -309,6 +309,17 @@ def test_multicast_table_is_full_some_time(boot):
     assert qp.filter(6, macs[0]) == "AUTHORITY"
 
 
+def test_filters_of_a_port_have_an_end(boot):
+    m = boot(ports=1)
+    for vlan in range(4096):
+        for number in (0x01005e000001, 0x01005e000002):
+            m.ok("REG_BCMC", 1, 4, number, vlan)
+    assert m.hcall("REG_BCMC", 1, 6, 0x01005e000001, 0)[0] == "MCG_FULL"
+    m.ok("DEREG_BCMC", 1, 4, 0x01005e000002, 7)
+    m.ok("REG_BCMC", 1, 6, 0x01005e000001, 0)
+    assert m.get("resources")["bcmc"] == 8192
+
+
 def test_runts_and_long_frames_do_not_get_in(boot):
     m, _, link = wire(boot)
     assert not passes(m, link, frames.ether(P1, HOST, 0x88b5, pad=False))

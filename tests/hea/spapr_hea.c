@@ -30,7 +30,7 @@ static QLIST_HEAD(, SpaprHea) hea_list = QLIST_HEAD_INITIALIZER(hea_list);
 /* First addresses of LMBs that the partition has isolated, some not any more */
 static GHashTable *hea_isolated;
 
-static guint hea_u64_hash(gconstpointer p)
+guint hea_u64_hash(gconstpointer p)
 {
     uint64_t v = *(const uint64_t *)p;
 
@@ -244,6 +244,18 @@ HeaPort *hea_port_by_number(SpaprHea *s, uint64_t number)
         }
     }
     return NULL;
+}
+
+/* The port in bits 48-63 of an argument.  A miss is the guest's fault. */
+HeaPort *hea_find_port(SpaprHea *s, uint64_t arg)
+{
+    HeaPort *port = hea_port_by_number(s, HEA_GET(arg, 48, 63));
+
+    if (!port) {
+        hea_violation(s, HEA_V_BAD_ARGUMENT, "no port %d",
+                      (int)HEA_GET(arg, 48, 63));
+    }
+    return port;
 }
 
 /* Register pages */
@@ -698,7 +710,7 @@ static void hea_realize(DeviceState *dev, Error **errp)
     memory_region_init_io(&s->mmio, OBJECT(s), &hea_mmio_ops, s, "spapr-hea",
                           HEA_MMIO_SIZE);
     memory_region_add_subregion(get_system_memory(), s->mmio_base, &s->mmio);
-    s->bh = qemu_bh_new(hea_tx_bh, s);
+    s->bh = qemu_bh_new_guarded(hea_tx_bh, s, &s->ds.mem_reentrancy_guard);
     for (i = 0; i < s->nr_ports; i++) {
         hea_port_realize(s, i);
     }

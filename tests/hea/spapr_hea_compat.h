@@ -60,6 +60,12 @@ static inline void hea_set_props(DeviceClass *dc, const Property *props,
     hea_set_props(dc, props, ARRAY_SIZE(props))
 #endif
 
+/* Came with 8.1, and with what was carried over to 7.2 */
+#ifndef qemu_bh_new_guarded
+#define qemu_bh_new_guarded(cb, opaque, guard) \
+    qemu_bh_new_full(cb, opaque, stringify(cb))
+#endif
+
 #ifndef bql_lock
 #define bql_lock() qemu_mutex_lock_iothread()
 #define bql_unlock() qemu_mutex_unlock_iothread()

@@ -531,7 +531,8 @@ static void hea_corrupt_bytes(const HeaFault *f, uint8_t *data, size_t len)
     for (i = 0; data && i < f->corrupts->len; i++) {
         const HeaCorrupt *c = &g_array_index(f->corrupts, HeaCorrupt, i);
 
-        if (c->target == HEA_BYTES && c->size <= len && c->offset <= len - c->size) {
+        if (c->target == HEA_BYTES && c->size <= len &&
+            c->offset <= len - c->size) {
             stn_be_p(data + c->offset, c->size,
                      hea_corrupt_value(f, c, ldn_be_p(data + c->offset,
                                                       c->size)));

@@ -21,6 +21,7 @@
 #define HEA_EPA_PAGES           16384
 #define HEA_MMIO_SIZE           ((uint64_t)HEA_EPA_PAGES << HEA_PAGE_BITS)
 #define HEA_MMIO_BASE           (16 * TiB)
+#define HEA_MAX_FILTERS         8192    /* of a port */
 #define HEA_LOG_LINES           32
 #define HEA_FRAME_MAX           (64 * KiB + 256)
 #define HEA_FRAME_SLACK         64      /* for a tag and padding */
@@ -151,12 +152,6 @@ typedef struct HeaQP {
     QTAILQ_ENTRY(HeaQP) work;
 } HeaQP;
 
-typedef struct HeaFilter {
-    uint8_t kind;
-    uint16_t vlan;
-    uint64_t mac;
-} HeaFilter;
-
 struct HeaPort {
     SpaprHea *hea;
     unsigned index;
@@ -169,7 +164,8 @@ struct HeaPort {
     uint64_t qpn[HEA_CB0_QPNS];
     uint64_t vlans[HEA_CB1_WORDS];
     uint64_t ducqpn;
-    GArray *filters;            /* of HeaFilter */
+    GHashTable *filters;        /* set of hea_filter_key() */
+    GHashTable *groups;         /* multicast MAC -> number of its filters */
     bool logical_up;
     bool physical_up;
     uint32_t speed;
@@ -289,6 +285,8 @@ bool hea_lmb_refused(SpaprHea *s, hwaddr addr, const char *what);
 int hea_irq_get(SpaprHea *s);
 void hea_irq_put(SpaprHea *s, int irq);
 HeaPort *hea_port_by_number(SpaprHea *s, uint64_t number);
+HeaPort *hea_find_port(SpaprHea *s, uint64_t arg);
+guint hea_u64_hash(gconstpointer p);
 
 /* spapr_hea_call.c */
 const char *hea_status_name(int64_t rc);
@@ -396,6 +394,11 @@ void hea_parse_l3(const uint8_t *frame, size_t len, HeaL3 *l3);
 uint16_t hea_sum(const uint8_t *buf, size_t len);
 uint16_t hea_l4_sum(const uint8_t *ip, const uint8_t *l4, size_t len);
 uint32_t hea_flow_hash(const HeaPort *port, const uint8_t *frame, size_t len);
+
+static inline uint64_t hea_mac(const uint8_t *bytes)
+{
+    return (uint64_t)lduw_be_p(bytes) << 32 | (uint32_t)ldl_be_p(bytes + 2);
+}
 
 /* spapr_hea_port.c */
 void hea_port_init(HeaPort *port);

@@ -52,7 +52,7 @@ bool hea_mem_write(SpaprHea *s, hwaddr addr, const void *buf, size_t len)
                                len) == MEMTX_OK;
 }
 
-/* Tells contents of a page apart; nothing that the adapter does, so uncounted */
+/* To tell contents of a page apart; no read of the adapter, so not counted */
 uint32_t hea_mem_digest(hwaddr page)
 {
     uint8_t buf[HEA_PAGE_SIZE] = { };

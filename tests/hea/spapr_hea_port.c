@@ -54,7 +54,10 @@ void hea_port_set_link(HeaPort *port, bool logical, bool physical)
 
 void hea_port_init(HeaPort *port)
 {
-    port->filters = g_array_new(false, false, sizeof(HeaFilter));
+    port->filters = g_hash_table_new_full(hea_u64_hash, g_int64_equal,
+                                          g_free, NULL);
+    port->groups = g_hash_table_new_full(hea_u64_hash, g_int64_equal,
+                                         g_free, NULL);
     hea_port_reset(port);
 }
 
@@ -63,14 +66,15 @@ void hea_port_reset(HeaPort *port)
 {
     bool up = !qemu_get_queue(port->nic)->link_down;
 
-    port->mac = ldq_be_p(port->conf.macaddr.a) >> 16;
+    port->mac = hea_mac(port->conf.macaddr.a);
     port->rxctrl = 0;
     port->ducqpn = 0;
     port->pause = port->jumbo = port->wrap = 0;
     port->speed = port->hea->cfg.speed;
     port->logical_up = port->physical_up = up;
-    port->hea->filters -= port->filters->len;
-    g_array_set_size(port->filters, 0);
+    port->hea->filters -= g_hash_table_size(port->filters);
+    g_hash_table_remove_all(port->filters);
+    g_hash_table_remove_all(port->groups);
     memset(port->qpn, 0, sizeof(port->qpn));
     memset(port->vlans, 0, sizeof(port->vlans));
     memset(port->cb2, 0, sizeof(port->cb2));
@@ -349,10 +353,8 @@ static int64_t hea_port_call(SpaprHea *s, const uint64_t *args, bool modify,
     uint64_t valid;
     unsigned i;
 
-    pc->port = hea_port_by_number(s, HEA_GET(args[R5], 48, 63));
+    pc->port = hea_find_port(s, args[R5]);
     if (!pc->port) {
-        hea_violation(s, HEA_V_BAD_ARGUMENT, "no port %d",
-                      (int)HEA_GET(args[R5], 48, 63));
         return H_PORT_PARM;
     }
     for (i = 0; i < ARRAY_SIZE(hea_cbs) && hea_cbs[i].number != number; i++) {
@@ -411,72 +413,106 @@ bool hea_vlan_match(const HeaPort *port, bool tagged, uint16_t vlan)
     return port->vlans[vlan / 64] & HEA_BIT(vlan % 64);
 }
 
-static bool hea_filter_tag(const HeaFilter *f, bool tagged, uint16_t vlan)
+typedef struct HeaFilter {
+    uint8_t kind;
+    uint16_t vlan;
+    uint64_t mac;
+} HeaFilter;
+
+/* Kind, VLAN id and MAC fill a word exactly */
+static uint64_t hea_filter_key(const HeaFilter *f)
 {
-    if (f->kind & HEA_MC_UNTAGGED) {
-        return !tagged;
+    return HEA_PUT(f->kind, 0, 3) | HEA_PUT(f->vlan, 4, 15) | f->mac;
+}
+
+static bool hea_filter_has(const HeaPort *port, const HeaFilter *f)
+{
+    uint64_t key = hea_filter_key(f);
+
+    return g_hash_table_contains(port->filters, &key);
+}
+
+static bool hea_filter_is_group(const HeaFilter *f)
+{
+    return (f->kind & (HEA_MC_ALL | HEA_MC_MULTICAST)) == HEA_MC_MULTICAST;
+}
+
+/* Filters of one scope: untagged frames, any VLAN, or a certain one */
+static bool hea_filter_scope(const HeaPort *port, uint8_t scope, uint64_t mac,
+                             bool tagged, uint16_t vlan)
+{
+    HeaFilter f = { .kind = scope | HEA_MC_UNTAGGED, .mac = mac };
+
+    if (!tagged) {
+        return hea_filter_has(port, &f);
     }
-    return tagged && (f->kind & HEA_MC_ANY_VLAN || f->vlan == vlan);
+    f.kind = scope | HEA_MC_ANY_VLAN;
+    if (hea_filter_has(port, &f)) {
+        return true;
+    }
+    f.kind = scope;
+    f.vlan = vlan;
+    return hea_filter_has(port, &f);
 }
 
 /* A broadcast filter names the port's own MAC and dies with a change of it */
 bool hea_filter_match(const HeaPort *port, uint64_t mac, bool broadcast,
                       bool tagged, uint16_t vlan)
 {
-    uint64_t key = broadcast ? port->mac : mac;
-    unsigned i;
-
-    for (i = 0; i < port->filters->len; i++) {
-        const HeaFilter *f = &g_array_index(port->filters, HeaFilter, i);
-
-        if (broadcast == !!(f->kind & HEA_MC_MULTICAST) ||
-            !hea_filter_tag(f, tagged, vlan)) {
-            continue;
-        }
-        if (f->kind & HEA_MC_ALL || f->mac == key) {
-            return true;
-        }
+    if (broadcast) {
+        return hea_filter_scope(port, 0, port->mac, tagged, vlan);
     }
-    return false;
+    return hea_filter_scope(port, HEA_MC_MULTICAST, mac, tagged, vlan) ||
+           hea_filter_scope(port, HEA_MC_ALL | HEA_MC_MULTICAST, 0, tagged,
+                            vlan);
 }
 
-static int hea_filter_find(const HeaPort *port, const HeaFilter *want)
+static unsigned hea_group_filters(const HeaPort *port, uint64_t mac)
 {
-    unsigned i;
-
-    for (i = 0; i < port->filters->len; i++) {
-        const HeaFilter *f = &g_array_index(port->filters, HeaFilter, i);
-
-        if (f->kind == want->kind && f->mac == want->mac &&
-            f->vlan == want->vlan) {
-            return i;
-        }
-    }
-    return -1;
+    return GPOINTER_TO_UINT(g_hash_table_lookup(port->groups, &mac));
 }
 
-/* How many multicast MACs there are, this one included */
-static unsigned hea_filter_macs(const HeaPort *port, uint64_t mac)
+static void hea_group_set(HeaPort *port, uint64_t mac, unsigned n)
 {
-    unsigned i, j, n = 1;
-
-    for (i = 0; i < port->filters->len; i++) {
-        const HeaFilter *f = &g_array_index(port->filters, HeaFilter, i);
-
-        if ((f->kind & (HEA_MC_ALL | HEA_MC_MULTICAST)) != HEA_MC_MULTICAST ||
-            f->mac == mac) {
-            continue;
-        }
-        for (j = 0; j < i; j++) {
-            const HeaFilter *g = &g_array_index(port->filters, HeaFilter, j);
-
-            if (g->mac == f->mac && g->kind & HEA_MC_MULTICAST) {
-                break;
-            }
-        }
-        n += j == i;
+    if (!n) {
+        g_hash_table_remove(port->groups, &mac);
+        return;
     }
-    return n;
+    g_hash_table_insert(port->groups, g_memdup2(&mac, sizeof(mac)),
+                        GUINT_TO_POINTER(n));
+}
+
+/* One MAC is taken from the start */
+static bool hea_filter_full(const HeaPort *port, const HeaFilter *f)
+{
+    if (g_hash_table_size(port->filters) >= HEA_MAX_FILTERS) {
+        return true;
+    }
+    return hea_filter_is_group(f) && !hea_group_filters(port, f->mac) &&
+           g_hash_table_size(port->groups) + 1 >=
+           MAX(port->hea->cfg.max_mc, 1);
+}
+
+static void hea_filter_add(HeaPort *port, const HeaFilter *f)
+{
+    uint64_t key = hea_filter_key(f);
+
+    g_hash_table_add(port->filters, g_memdup2(&key, sizeof(key)));
+    port->hea->filters++;
+    if (hea_filter_is_group(f)) {
+        hea_group_set(port, f->mac, hea_group_filters(port, f->mac) + 1);
+    }
+}
+
+static void hea_filter_remove(HeaPort *port, const HeaFilter *f)
+{
+    uint64_t key = hea_filter_key(f);
+
+    g_hash_table_remove(port->filters, &key);
+    port->hea->filters--;
+    if (hea_filter_is_group(f)) {
+        hea_group_set(port, f->mac, hea_group_filters(port, f->mac) - 1);
+    }
 }
 
 static int64_t hea_filter_check(HeaPort *port, const HeaFilter *f)
@@ -509,12 +545,10 @@ static int64_t hea_filter_check(HeaPort *port, const HeaFilter *f)
 static HeaPort *hea_bcmc_args(SpaprHea *s, const uint64_t *args,
                               HeaFilter *f, int64_t *rc)
 {
-    HeaPort *port = hea_port_by_number(s, HEA_GET(args[R5], 48, 63));
+    HeaPort *port = hea_find_port(s, args[R5]);
 
     *rc = H_SUCCESS;
     if (!port) {
-        hea_violation(s, HEA_V_BAD_ARGUMENT, "no port %d",
-                      (int)HEA_GET(args[R5], 48, 63));
         *rc = H_PORT_PARM;
         return NULL;
     }
@@ -550,17 +584,15 @@ int64_t hea_h_reg_bcmc(SpaprHea *s, uint64_t *args)
                       ", the port's is 0x%" PRIx64, f.mac, port->mac);
         return H_MCG_PARM;
     }
-    if (hea_filter_find(port, &f) >= 0) {
+    if (hea_filter_has(port, &f)) {
         hea_violation(s, HEA_V_BCMC, "kind %u, MAC 0x%" PRIx64 " is there",
                       f.kind, f.mac);
         return H_ALIAS_EXIST;
     }
-    if (f.kind & HEA_MC_MULTICAST && !(f.kind & HEA_MC_ALL) &&
-        hea_filter_macs(port, f.mac) >= MAX(s->cfg.max_mc, 1)) {
+    if (hea_filter_full(port, &f)) {
         return H_MCG_FULL;
     }
-    g_array_append_val(port->filters, f);
-    s->filters++;
+    hea_filter_add(port, &f);
     return H_SUCCESS;
 }
 
@@ -569,18 +601,15 @@ int64_t hea_h_dereg_bcmc(SpaprHea *s, uint64_t *args)
     HeaFilter f;
     int64_t rc;
     HeaPort *port = hea_bcmc_args(s, args, &f, &rc);
-    int i;
 
     if (!port) {
         return rc;
     }
-    i = hea_filter_find(port, &f);
-    if (i < 0) {
+    if (!hea_filter_has(port, &f)) {
         hea_violation(s, HEA_V_BCMC, "kind %u, MAC 0x%" PRIx64
                       " is not there", f.kind, f.mac);
         return H_MCG_PARM;
     }
-    g_array_remove_index_fast(port->filters, i);
-    s->filters--;
+    hea_filter_remove(port, &f);
     return H_SUCCESS;
 }

@@ -68,10 +68,8 @@ static int64_t hea_qp_check_refs(SpaprHea *s, const uint64_t *args, HeaQP *qp)
     if (!qp->aeq || qp->aeq->is_neq) {
         return H_EQ_PARM;
     }
-    qp->port = hea_port_by_number(s, HEA_GET(args[R11], 48, 63));
+    qp->port = hea_find_port(s, args[R11]);
     if (!qp->port) {
-        hea_violation(s, HEA_V_BAD_ARGUMENT, "QP for port %d",
-                      (int)HEA_GET(args[R11], 48, 63));
         return H_PORT_PARM;
     }
     if (s->live[HEA_TYPE_QP] >= s->cfg.max_qps) {

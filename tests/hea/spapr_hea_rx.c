@@ -103,7 +103,7 @@ static HeaDrop hea_rx_physical(const HeaPort *port, const uint8_t *frame,
 static HeaDrop hea_rx_filter(HeaRx *rx, const uint8_t *frame)
 {
     HeaPort *port = rx->port;
-    uint64_t mac = ldq_be_p(frame) >> 16;
+    uint64_t mac = hea_mac(frame);
 
     rx->multicast = frame[0] & 1;
     rx->broadcast = mac == 0xffffffffffffULL;

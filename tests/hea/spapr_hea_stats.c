@@ -201,7 +201,7 @@ static void hea_json_port(JSONWriter *w, const HeaPort *port)
     json_writer_bool(w, "physical_up", port->physical_up);
     json_writer_bool(w, "jumbo", port->jumbo);
     json_writer_bool(w, "default_unicast", port->ducqpn);
-    json_writer_int64(w, "filters", port->filters->len);
+    json_writer_int64(w, "filters", g_hash_table_size(port->filters));
     json_writer_uint64(w, "tx_frames", port->tx_frames);
     json_writer_uint64(w, "tx_bytes", port->tx_bytes);
     json_writer_uint64(w, "rx_frames", port->rx_frames);

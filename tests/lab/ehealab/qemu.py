@@ -15,6 +15,8 @@ rebuilds what depends on it and nothing else.
 import os
 import re
 import shutil
+import subprocess
+import tempfile
 from pathlib import Path
 
 from . import cache, sources
@@ -74,6 +76,26 @@ def place(path):
     if path.name == "spapr_hea.h":
         return Path("include/hw/ppc") / path.name
     return Path("hw/net") / path.name
+
+
+def checkpatch(tree):
+    """Return what QEMU's checkpatch says of the model.
+
+    Some of its rules look at where a file is, so the files go there."""
+    found = []
+    with tempfile.TemporaryDirectory(prefix="ehea-style-") as top:
+        for path in model_files(tree):
+            target = Path(top) / "qemu" / place(path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+            if path.suffix != ".patch":
+                found += subprocess.run(
+                    [tree / "scripts" / "checkpatch.pl", "--no-tree",
+                     "--terse", "--no-summary", "-f", target], check=False,
+                    text=True, stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT).stdout.splitlines()
+        return [line.replace(f"{top}/qemu/", "") for line in found
+                if ": " in line and "MAINTAINERS" not in line]
 
 
 def touched(patch):
