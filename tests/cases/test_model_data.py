@@ -500,6 +500,17 @@ def test_send_without_translation_stops_the_qp(boot, kind):
     assert qp.scq.poll(9) is None
 
 
+def test_mr_with_a_send_under_way_is_in_use(boot):
+    m, qp, _ = wire(boot, expect=["free-mr-in-use", "dma-lkey"])
+    m.set("action", "hold port=1")
+    mr, lkey = m.mr(m.alloc(1), 4096)
+    qp.send(bytes(60), [(BUS, qp.lkey, 20), (BUS, lkey, 20)])
+    m.ok("FREE", mr, 0)
+    assert m.violations() == {"free-mr-in-use": 1}
+    m.set("action", "release port=1")
+    faulty(qp)
+
+
 def test_key_of_another_domain_is_no_key(boot):
     m, qp, _ = wire(boot, expect=["dma-pd"])
     _, lkey = m.mr(m.alloc(1), 4096, pd=PD + 1)
@@ -655,6 +666,21 @@ def test_counters_of_control_blocks_2_and_6(boot):
     assert cb6[0:7] == (octets, 1, 1, 1, 1, 1, 1)
     assert cb6[20] == 1 and cb6[27:36] == (1, 1, octets + 128, 3, 1, 1, 1, 1,
                                            1)
+
+
+def test_lost_frames_are_counted_by_what_they_are(boot):
+    m = boot(ports=1, net="wire")
+    qp = Qp(m).start().receive(rq2=0, rxc=NORMAL | RXC["vlan"])
+    assert qp.filter(6, GROUP) == "SUCCESS"
+    link = m.links[0]
+    plain = frames.ether(P1, HOST, 0x88b5, bytes(500))
+    assert not passes(m, link, plain)
+    assert not passes(m, link, frames.ether(GROUP, HOST, 0x88b5, bytes(500)))
+    assert not passes(m, link, plain[:12] + b"\x81\x00\x00\x05" + plain[12:])
+    cb2 = struct.unpack("!11Q", m.query_port(1, 2, 0xffe << 52, 88))
+    assert cb2[2:4] == (1, 1)
+    cb6 = struct.unpack("!49Q", m.query_port(1, 6, 0xfffffe7fffff8000, 392))
+    assert cb6[20:22] == (1, 2)
 
 
 def test_wrap_sends_a_port_its_own_frames(boot):

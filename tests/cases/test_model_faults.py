@@ -12,10 +12,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "hea" / "test"))
 
 # pylint: disable=wrong-import-position
 from ehealab import frames                                      # noqa: E402
+from ehealab.guest import artifact                              # noqa: E402
 from ehealab.qmp import QmpError                                # noqa: E402
 from heacase import (GROUP, HOST, P1,                    # noqa: E402
                      device_tree, faulty, neqe, passes, udp, wire)
-from heamodel import ACCESS, BUS, PD, Cqe, Qp                   # noqa: E402
+from heamodel import ACCESS, BUS, PD, Cqe, Model, Qp            # noqa: E402
 
 pytest_plugins = ["heacase"]
 
@@ -289,6 +290,32 @@ def test_send_queue_hangs_and_is_released(boot):
     assert link.recv()
 
 
+def test_hold_ends_with_a_reset(boot):
+    m = boot(ports=1, net="wire")
+    m.set("action", "hold port=1 us=500")
+    m.qmp.command("system_reset")
+    m.until(lambda: m.get("stats")["resets"] == 2)
+    qp = Qp(m).start()
+    qp.send(frames.ether(HOST, P1, 0x88b5))
+    assert m.links[0].recv()
+
+
+def test_doubled_completion_without_room_still_has_its_event(boot):
+    m = boot(ports=1, net="wire")
+    qp = Qp(m).start().receive(rq1=1)
+    qp.arm()
+    m.set("fault", "wr=rx1,dup=1")
+    assert passes(m, m.links[0], frames.ether(P1, HOST, 0x88b5))
+    assert m.get("stats")["irqs"] == 1
+
+
+def test_rule_for_smrs(boot):
+    m = boot()
+    mr, _ = m.mr(m.alloc(1), 4096)
+    m.set("fault", "op=REGISTER_SMR,rtype=smr,rc=H_NO_MEM")
+    assert m.hcall("SMR", mr, BUS, ACCESS, PD)[0] == "NO_MEM"
+
+
 def test_random_rules_repeat_with_their_seed(boot):
     m = boot()
     runs = []
@@ -304,7 +331,8 @@ def test_random_rules_repeat_with_their_seed(boot):
 @pytest.mark.parametrize("rule", [
     "rc=H_BUSY", "op=NONSENSE,rc=H_BUSY", "op=any,rc=H_NONSENSE",
     "op=any,corrupt=nowhere:1", "op=any,after=x", "op=any,what=1",
-    "at=moon,drop", "op=any,stage=during"])
+    "at=moon,drop", "op=any,stage=during", "op=any,prob=abc,rc=H_BUSY",
+    "op=any,prob=2,rc=H_BUSY"])
 def test_bad_rule_is_refused(boot, rule):
     m = boot()
     with pytest.raises(QmpError):
@@ -313,7 +341,8 @@ def test_bad_rule_is_refused(boot, rule):
 
 
 @pytest.mark.parametrize("action", ["nonsense", "phy up=1", "qp-error",
-                                    "flap port=9", "neqe raw"])
+                                    "flap port=9", "neqe raw", "flap port=1 n=0",
+                                    "irq n=0", "irq us=0x100000001"])
 def test_bad_action_is_refused(boot, action):
     m = boot()
     with pytest.raises(QmpError):
@@ -420,7 +449,7 @@ def test_reset_leaves_nothing(boot):
     m.until(lambda: m.get("stats")["resets"] == 2)
     assert not any(m.get("resources").values())
     assert m.get("stats")["leaked_at_reset"] == \
-        {"qp": 1, "cq": 2, "eq": 2, "mr": 1, "smr": 0}
+        {"qp": 1, "cq": 2, "eq": 2, "mr": 1, "smr": 0, "bcmc": 1}
     assert struct.unpack("!QQ", m.query_port(1, 0, 0xc0 << 56, 16)) == \
         (0x525400ea0001, 0)
     Qp(m).start()
@@ -453,6 +482,14 @@ def test_adapter_without_ports_and_with_sixteen(boot):
     assert m.hcall("QUERY_HEA", m.cb())[0] == "SUCCESS"
     assert [p["port"] for p in m.get("stats", "hea1")["ports"]] == \
         list(range(1, 17))
+
+
+@pytest.mark.parametrize("devices", [
+    ["spapr-hea,ports=2,port-no0=2"], ["spapr-hea,handle=5"] * 2,
+    ["spapr-hea", "spapr-hea,mmio-base=0x100000010000"]])
+def test_numbers_are_unique(devices):
+    with pytest.raises((RuntimeError, ConnectionError, QmpError)):
+        Model(artifact("qemu"), devices=[["-device", d] for d in devices])
 
 
 def test_adapters_do_not_share_anything(boot):

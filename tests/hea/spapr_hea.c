@@ -10,6 +10,7 @@
 #include "qemu/cutils.h"
 #include "qemu/main-loop.h"
 #include "qemu/module.h"
+#include "qemu/range.h"
 #include "qemu/units.h"
 #include "qapi/error.h"
 #include "qapi/visitor.h"
@@ -576,10 +577,6 @@ static void hea_port_realize(SpaprHea *s, unsigned index)
     g_autofree char *name = NULL;
 
     port->hea = s;
-    port->index = index;
-    if (!port->number) {
-        port->number = index + 1;
-    }
     qemu_macaddr_default_if_unset(&port->conf.macaddr);
     name = g_strdup_printf("%s.%u", s->ds.id ?: "hea", index);
     port->nic = qemu_new_nic(&hea_nc_info, &port->conf,
@@ -646,6 +643,7 @@ static void hea_reset(void *opaque)
     SpaprHea *s = opaque;
 
     memcpy(s->leaked, s->live, sizeof(s->leaked));
+    s->leaked_filters = s->filters;
     s->resets++;
     hea_forget(s);
 }
@@ -669,6 +667,26 @@ static unsigned hea_count_ports(SpaprHea *s)
     return n;
 }
 
+static bool hea_number_ports(SpaprHea *s, Error **errp)
+{
+    unsigned i, j;
+
+    for (i = 0; i < s->nr_ports; i++) {
+        s->port[i].index = i;
+        if (!s->port[i].number) {
+            s->port[i].number = i + 1;
+        }
+        for (j = 0; j < i; j++) {
+            if (s->port[j].number == s->port[i].number) {
+                error_setg(errp, "spapr-hea: two ports have number %u",
+                           s->port[i].number);
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 static bool hea_place(SpaprHea *s, Error **errp)
 {
     SpaprHea *other;
@@ -687,6 +705,15 @@ static bool hea_place(SpaprHea *s, Error **errp)
     if (!s->mmio_base) {
         s->mmio_base = HEA_MMIO_BASE + s->index * HEA_MMIO_SIZE;
     }
+    QLIST_FOREACH(other, &hea_list, list) {
+        if (other->handle == s->handle ||
+            ranges_overlap(other->mmio_base, HEA_MMIO_SIZE, s->mmio_base,
+                           HEA_MMIO_SIZE)) {
+            error_setg(errp, "spapr-hea: another adapter has this handle or "
+                       "these register pages");
+            return false;
+        }
+    }
     return true;
 }
 
@@ -704,7 +731,8 @@ static void hea_realize(DeviceState *dev, Error **errp)
         return;
     }
     s->nr_ports = hea_count_ports(s);
-    if (!hea_place(s, errp) || !hea_irq_claim_pool(s, errp)) {
+    if (!hea_number_ports(s, errp) || !hea_place(s, errp) ||
+        !hea_irq_claim_pool(s, errp)) {
         return;
     }
     memory_region_init_io(&s->mmio, OBJECT(s), &hea_mmio_ops, s, "spapr-hea",

@@ -173,14 +173,11 @@ static void hea_storm_step(void *opaque)
     for (l = all; l; l = l->next) {
         HeaRes *res = l->data;
         HeaEQ *eq = container_of(res, HeaEQ, res);
-        unsigned kind;
 
         if (res->type != HEA_TYPE_EQ) {
             continue;
         }
-        kind = eq->is_neq ? HEA_IRQ_NEQ :
-               eq->no_eqe ? HEA_IRQ_QUEUE : HEA_IRQ_AFF;
-        if (storm->irq == UINT64_MAX || storm->irq == kind ||
+        if (storm->irq == UINT64_MAX || storm->irq == hea_eq_kind(eq) ||
             storm->irq == eq->irq) {
             hea_irq_pulse(eq);
         }
@@ -339,6 +336,10 @@ static void hea_set_action(Object *obj, const char *text, Error **errp)
         if (!hea_action_key(&a, words[i], val, errp)) {
             return;
         }
+    }
+    if (!a.n || a.us > UINT32_MAX) {
+        error_setg(errp, "n or us out of range");
+        return;
     }
     for (i = 0; i < ARRAY_SIZE(hea_actions); i++) {
         if (!g_strcmp0(words[0], hea_actions[i].name)) {

@@ -355,6 +355,9 @@ static void hea_call_event(SpaprHea *s, const HeaCall *call,
             hea_event_set(ev, HEA_K_PORT, HEA_GET(args[R11], 48, 63));
         }
     }
+    if (call->opcode == H_REGISTER_SMR) {
+        hea_event_set(ev, HEA_K_RTYPE, HEA_TYPE_SMR);
+    }
     if (call->opcode == H_REGISTER_HEA_RPAGES) {
         hea_event_set(ev, HEA_K_WR, HEA_RPAGES_QUEUE(args[R5]));
     }

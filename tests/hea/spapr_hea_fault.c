@@ -313,6 +313,16 @@ static bool hea_parse_u32(const char *text, uint32_t *val, Error **errp)
     return true;
 }
 
+static bool hea_parse_prob(HeaFault *f, const char *text, Error **errp)
+{
+    if (qemu_strtod_finite(text, NULL, &f->prob) || f->prob < 0 ||
+        f->prob > 1) {
+        error_setg(errp, "\"%s\" is no probability", text);
+        return false;
+    }
+    return true;
+}
+
 static bool hea_parse_stage(HeaFault *f, const char *text, Error **errp)
 {
     f->after_effect = !strcmp(text, "after");
@@ -349,8 +359,7 @@ static bool hea_parse_key(HeaFault *f, const char *key, const char *val,
     } else if (!strcmp(key, "times")) {
         return hea_parse_number(val, &f->times, errp);
     } else if (!strcmp(key, "prob")) {
-        f->prob = g_ascii_strtod(val, NULL);
-        return true;
+        return hea_parse_prob(f, val, errp);
     } else if (!strcmp(key, "seed")) {
         return hea_parse_u32(val, &f->seed, errp);
     } else if (!strcmp(key, "stage")) {
@@ -485,7 +494,7 @@ static bool hea_fault_fits(const HeaFault *f, const HeaEvent *ev)
 }
 
 /* The first rule that fires for an event, NULL if none does */
-HeaFault *hea_fault_match(SpaprHea *s, const HeaEvent *ev)
+static HeaFault *hea_fault_match(SpaprHea *s, const HeaEvent *ev)
 {
     HeaFault *f;
 

@@ -26,6 +26,7 @@
 #define HEA_FRAME_MAX           (64 * KiB + 256)
 #define HEA_FRAME_SLACK         64      /* for a tag and padding */
 #define HEA_FCS_LEN             4
+#define HEA_VLAN_LEN            4
 
 OBJECT_DECLARE_SIMPLE_TYPE(SpaprHea, SPAPR_HEA)
 
@@ -266,7 +267,7 @@ struct SpaprHea {
     uint64_t reg_count[HEA_R_MAX], mmio_total;
     uint64_t irq_count, dma_read, dma_write, dma_faults;
     uint64_t refused_isolates, resets;
-    unsigned leaked[HEA_TYPE_SMR + 1];
+    unsigned leaked[HEA_TYPE_SMR + 1], leaked_filters;
 
     QLIST_ENTRY(SpaprHea) list;
 };
@@ -340,6 +341,7 @@ void hea_ring_free(SpaprHea *s, HeaRing *ring);
 void hea_ring_reset(HeaRing *ring);
 hwaddr hea_ring_slot(const HeaRing *ring, uint32_t slot);
 void hea_ring_advance(HeaRing *ring);
+bool hea_ring_ready(const HeaRing *ring);
 int64_t hea_ring_page(SpaprHea *s, HeaRing *ring, uint64_t addr);
 int64_t hea_eq_alloc(SpaprHea *s, uint64_t *args);
 int64_t hea_cq_alloc(SpaprHea *s, uint64_t *args);
@@ -347,13 +349,13 @@ int64_t hea_eq_free(SpaprHea *s, HeaEQ *eq);
 int64_t hea_cq_free(SpaprHea *s, HeaCQ *cq);
 void hea_eq_destroy(HeaEQ *eq);
 void hea_cq_destroy(HeaCQ *cq);
+unsigned hea_eq_kind(const HeaEQ *eq);
 void hea_irq_pulse(HeaEQ *eq);
 void hea_eq_event(HeaEQ *eq, uint64_t eqe);
 void hea_neq_event(SpaprHea *s, HeaPort *port, uint64_t neqe);
-void hea_cq_completion(HeaCQ *cq);
 void hea_cq_completion_in(HeaCQ *cq, uint32_t us);
 bool hea_cqe_write(SpaprHea *s, hwaddr slot, bool phase, const uint8_t *cqe);
-bool hea_cq_post(HeaCQ *cq, HeaQP *qp, uint8_t *cqe);
+void hea_cq_post(HeaCQ *cq, HeaQP *qp, uint8_t *cqe);
 uint64_t hea_cq_reg_read(HeaCQ *cq, unsigned reg);
 void hea_cq_reg_write(HeaCQ *cq, unsigned reg, uint64_t val);
 
@@ -371,6 +373,8 @@ void hea_qp_reg_write(HeaQP *qp, unsigned reg, uint64_t val);
 HeaQP *hea_qp_by_number(SpaprHea *s, uint64_t number);
 
 /* spapr_hea_tx.c, spapr_hea_rx.c, spapr_hea_csum.c */
+unsigned hea_swqe_descs(const uint8_t *wqe);
+unsigned hea_swqe_desc(const uint8_t *wqe, unsigned i);
 void hea_tx_kick(HeaQP *qp);
 void hea_tx_forget(HeaQP *qp);
 void hea_tx_bh(void *opaque);
@@ -435,12 +439,6 @@ static inline void hea_event_set(HeaEvent *ev, HeaKey key, uint64_t val)
     ev->has |= 1u << key;
 }
 
-/* A delayed interrupt: by number, for its EQ may be gone by then */
-typedef struct HeaIrq {
-    SpaprHea *hea;
-    int irq;
-} HeaIrq;
-
 /* Kinds of interrupts, as HEA_K_CODE */
 enum { HEA_IRQ_NEQ, HEA_IRQ_AFF, HEA_IRQ_QUEUE };
 
@@ -460,7 +458,6 @@ typedef struct HeaName {
 extern const HeaName hea_irq_names[];
 bool hea_parse_named(const HeaName *names, const char *text, uint64_t *val,
                      Error **errp);
-HeaFault *hea_fault_match(SpaprHea *s, const HeaEvent *ev);
 HeaVerdict hea_fault_apply(SpaprHea *s, const HeaEvent *ev, void *data,
                            size_t len);
 HeaVerdict hea_fault_apply_u64(SpaprHea *s, const HeaEvent *ev,

@@ -72,6 +72,7 @@ void hea_port_reset(HeaPort *port)
     port->pause = port->jumbo = port->wrap = 0;
     port->speed = port->hea->cfg.speed;
     port->logical_up = port->physical_up = up;
+    port->hold = false;
     port->hea->filters -= g_hash_table_size(port->filters);
     g_hash_table_remove_all(port->filters);
     g_hash_table_remove_all(port->groups);

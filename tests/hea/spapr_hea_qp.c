@@ -173,7 +173,7 @@ int64_t hea_qp_rpages(SpaprHea *s, HeaQP *qp, uint64_t *args)
         return rc;
     }
     for (i = 0; i < HEA_QUEUES; i++) {
-        if (qp->ring[i].got < qp->ring[i].pages) {
+        if (!hea_ring_ready(&qp->ring[i])) {
             return H_PAGE_REGISTERED;
         }
     }
@@ -256,7 +256,7 @@ void hea_qp_error(HeaQP *qp, uint64_t aer)
 static bool hea_ring_complete(SpaprHea *s, const HeaRing *ring,
                               const char *what, uint32_t number)
 {
-    if (ring->got == ring->pages) {
+    if (hea_ring_ready(ring)) {
         return true;
     }
     hea_violation(s, HEA_V_PAGES_MISSING, "%s %u: %u of %u pages", what,
@@ -456,27 +456,48 @@ int64_t hea_h_disable(SpaprHea *s, uint64_t *args)
     return H_SUCCESS;
 }
 
-/* Is a receive WQE with this key waiting to be used? */
-bool hea_qp_posted_lkey(HeaQP *qp, uint32_t lkey)
+static bool hea_wqe_names_lkey(const uint8_t *wqe, unsigned len, int queue,
+                               uint32_t lkey)
 {
-    uint8_t wqe[128];
-    unsigned q, i, d;
+    unsigned n = queue == HEA_SQ ? hea_swqe_descs(wqe) : wqe[HEA_RWQE_DESCS];
+    unsigned i, at;
 
-    for (q = HEA_RQ2; q <= HEA_RQ3; q++) {
-        HeaRing *ring = &qp->ring[q];
-
-        for (i = 0; i < qp->posted[q]; i++) {
-            hwaddr slot = hea_ring_slot(ring, (ring->next + i) % ring->slots);
-
-            hea_mem_read(qp->res.hea, slot, wqe, sizeof(wqe));
-            for (d = 0; d < MIN(wqe[HEA_RWQE_DESCS], 6); d++) {
-                if (ldl_be_p(wqe + HEA_WQE_HEADER + 16 * d + 8) == lkey) {
-                    return true;
-                }
-            }
+    for (i = 0; i < n; i++) {
+        at = queue == HEA_SQ ? hea_swqe_desc(wqe, i) :
+                               HEA_WQE_HEADER + i * HEA_DESC_SIZE;
+        if (at + HEA_DESC_SIZE > len) {
+            break;
+        }
+        if ((uint32_t)ldl_be_p(wqe + at + 8) == lkey) {
+            return true;
         }
     }
     return false;
+}
+
+static bool hea_ring_posted_lkey(HeaQP *qp, int queue, uint32_t lkey)
+{
+    HeaRing *ring = &qp->ring[queue];
+    uint8_t wqe[HEA_WQE_MAX];
+    unsigned i;
+
+    for (i = 0; i < qp->posted[queue]; i++) {
+        hwaddr slot = hea_ring_slot(ring, (ring->next + i) % ring->slots);
+
+        if (hea_mem_read(qp->res.hea, slot, wqe, ring->entry_size) &&
+            hea_wqe_names_lkey(wqe, ring->entry_size, queue, lkey)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Is a WQE with this key waiting to be used?  Those of RQ1 name none. */
+bool hea_qp_posted_lkey(HeaQP *qp, uint32_t lkey)
+{
+    return hea_ring_posted_lkey(qp, HEA_SQ, lkey) ||
+           hea_ring_posted_lkey(qp, HEA_RQ2, lkey) ||
+           hea_ring_posted_lkey(qp, HEA_RQ3, lkey);
 }
 
 /* Registers */

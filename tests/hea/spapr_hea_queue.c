@@ -59,12 +59,17 @@ void hea_ring_advance(HeaRing *ring)
     }
 }
 
+bool hea_ring_ready(const HeaRing *ring)
+{
+    return ring->got == ring->pages;
+}
+
 /* H_REGISTER_HEA_RPAGES for one page of one ring */
 int64_t hea_ring_page(SpaprHea *s, HeaRing *ring, uint64_t addr)
 {
     uint64_t *key;
 
-    if (ring->got == ring->pages) {
+    if (hea_ring_ready(ring)) {
         hea_violation(s, HEA_V_PAGES_AFTER_COMPLETE, "queue page 0x%" PRIx64,
                       addr);
         return H_TABLE_FULL;
@@ -88,65 +93,72 @@ int64_t hea_ring_page(SpaprHea *s, HeaRing *ring, uint64_t addr)
     *key = addr;
     g_hash_table_add(s->queue_pages, key);
     ring->page[ring->got++] = addr;
-    return ring->got == ring->pages ? H_SUCCESS : H_PAGE_REGISTERED;
-}
-
-static bool hea_ring_ready(const HeaRing *ring)
-{
-    return ring->got == ring->pages;
+    return hea_ring_ready(ring) ? H_SUCCESS : H_PAGE_REGISTERED;
 }
 
 /* Interrupts */
 
-static void hea_irq_now(void *opaque)
+/* Kinds of interrupts, as HEA_K_CODE */
+unsigned hea_eq_kind(const HeaEQ *eq)
 {
-    HeaEQ *eq = opaque;
-    SpaprMachineState *spapr = SPAPR_MACHINE(qdev_get_machine());
-
-    eq->res.hea->irq_count++;
-    trace_spapr_hea_irq(eq->irq);
-    qemu_irq_pulse(spapr_qirq(spapr, eq->irq));
+    if (eq->is_neq) {
+        return HEA_IRQ_NEQ;
+    }
+    return eq->no_eqe ? HEA_IRQ_QUEUE : HEA_IRQ_AFF;
 }
 
-/* The EQ may be gone by then; its interrupt number is not */
-static void hea_irq_late(void *opaque)
+static void hea_irq_now(SpaprHea *s, int irq)
 {
-    HeaIrq *late = opaque;
     SpaprMachineState *spapr = SPAPR_MACHINE(qdev_get_machine());
 
-    late->hea->irq_count++;
-    trace_spapr_hea_irq(late->irq);
-    qemu_irq_pulse(spapr_qirq(spapr, late->irq));
+    s->irq_count++;
+    trace_spapr_hea_irq(irq);
+    qemu_irq_pulse(spapr_qirq(spapr, irq));
+}
+
+/* By number, for the EQ may be gone by then */
+typedef struct HeaLateIrq {
+    SpaprHea *hea;
+    int irq;
+} HeaLateIrq;
+
+static void hea_irq_late(void *opaque)
+{
+    HeaLateIrq *late = opaque;
+
+    hea_irq_now(late->hea, late->irq);
+}
+
+static void hea_irq_in(SpaprHea *s, int irq, uint32_t us)
+{
+    HeaLateIrq *late = g_new(HeaLateIrq, 1);
+
+    late->hea = s;
+    late->irq = irq;
+    hea_delay(s, us, hea_irq_late, late);
 }
 
 void hea_irq_pulse(HeaEQ *eq)
 {
     SpaprHea *s = eq->res.hea;
     HeaEvent ev = { .site = HEA_S_IRQ };
-    HeaVerdict verdict;
-    HeaIrq *late;
+    HeaVerdict verdict = { };
 
-    if (QTAILQ_EMPTY(&s->faults)) {
-        hea_irq_now(eq);
-        return;
+    if (!QTAILQ_EMPTY(&s->faults)) {
+        hea_event_set(&ev, HEA_K_EQ, eq->irq);
+        hea_event_set(&ev, HEA_K_HANDLE, eq->res.handle);
+        hea_event_set(&ev, HEA_K_CODE, hea_eq_kind(eq));
+        verdict = hea_fault_apply(s, &ev, NULL, 0);
     }
-    hea_event_set(&ev, HEA_K_EQ, eq->irq);
-    hea_event_set(&ev, HEA_K_HANDLE, eq->res.handle);
-    hea_event_set(&ev, HEA_K_CODE, eq->is_neq ? HEA_IRQ_NEQ :
-                                   eq->no_eqe ? HEA_IRQ_QUEUE : HEA_IRQ_AFF);
-    verdict = hea_fault_apply(s, &ev, NULL, 0);
     if (verdict.delay_us) {
-        late = g_new(HeaIrq, 1);
-        late->hea = s;
-        late->irq = eq->irq;
-        hea_delay(s, verdict.delay_us, hea_irq_late, late);
+        hea_irq_in(s, eq->irq, verdict.delay_us);
         return;
     }
     if (verdict.drop) {
         return;
     }
     do {
-        hea_irq_now(eq);
+        hea_irq_now(s, eq->irq);
     } while (verdict.dup--);
 }
 
@@ -409,7 +421,7 @@ static void hea_cq_raise(HeaCQ *cq)
  * Strict: one event per arming, for a completion after it.  Lenient: arming
  * also reports what came in unreported before.
  */
-void hea_cq_completion(HeaCQ *cq)
+static void hea_cq_completion(HeaCQ *cq)
 {
     if (cq->armed && !cq->pending) {
         hea_cq_raise(cq);
@@ -493,11 +505,12 @@ static bool hea_cq_put(HeaCQ *cq, HeaQP *qp, uint8_t *cqe)
 }
 
 /* A send completion */
-bool hea_cq_post(HeaCQ *cq, HeaQP *qp, uint8_t *cqe)
+void hea_cq_post(HeaCQ *cq, HeaQP *qp, uint8_t *cqe)
 {
     SpaprHea *s = cq->res.hea;
     HeaEvent ev = { .site = HEA_S_CQE };
     HeaVerdict verdict = { };
+    bool any = false, ok;
 
     if (!QTAILQ_EMPTY(&s->faults)) {
         hea_event_set(&ev, HEA_K_WR, HEA_SQ);
@@ -507,15 +520,15 @@ bool hea_cq_post(HeaCQ *cq, HeaQP *qp, uint8_t *cqe)
         verdict = hea_fault_apply(s, &ev, cqe, HEA_CQE_SIZE);
     }
     if (verdict.drop) {
-        return true;
+        return;
     }
     do {
-        if (!hea_cq_put(cq, qp, cqe)) {
-            return false;
-        }
-    } while (verdict.dup--);
-    hea_cq_completion_in(cq, verdict.delay_us);
-    return true;
+        ok = hea_cq_put(cq, qp, cqe);
+        any |= ok;
+    } while (ok && verdict.dup--);
+    if (any) {
+        hea_cq_completion_in(cq, verdict.delay_us);
+    }
 }
 
 uint64_t hea_cq_reg_read(HeaCQ *cq, unsigned reg)

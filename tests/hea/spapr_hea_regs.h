@@ -108,14 +108,10 @@
 #define HEA_RXC_TCP6            HEA_BIT(51)
 #define HEA_RXC_UDP6            HEA_BIT(52)
 #define HEA_RXC_TCP3            HEA_BIT(53)
-#define HEA_RXC_TCP2            HEA_BIT(54)
 #define HEA_RXC_HASHES          HEA_BITS(51, 54)
-#define HEA_RXC_LLC             HEA_BIT(55)
 #define HEA_RXC_JUMBO           HEA_BIT(56)
-#define HEA_RXC_FRAGS           HEA_BIT(57)
 #define HEA_RXC_L4_CHECK        HEA_BIT(58)
 #define HEA_RXC_IP_CHECK        HEA_BIT(59)
-#define HEA_RXC_MAC_FILTER      HEA_BIT(60)
 #define HEA_RXC_UNTAGGED        HEA_BIT(61)
 #define HEA_RXC_VLAN_FILTER(c)  HEA_GET(c, 62, 63)
 #define HEA_RXC_VLAN_BY_CB1     2
@@ -170,8 +166,6 @@ enum {
 #define HEA_ERR_AERR            12
 #define HEA_ERR_PORT            22
 #define HEA_ERR_TYPE_QP         8
-#define HEA_ERR_TYPE_CQ         4
-#define HEA_ERR_TYPE_EQ         3
 
 /* Event queue entry, identifiers (all of them our choice) */
 #define HEA_EQE_SIZE            8
@@ -180,7 +174,6 @@ enum {
 #define HEA_EQE_ID_PUT(id)      HEA_PUT(id, 2, 7)
 #define HEA_EQE_NUM_PUT(n)      HEA_PUT(n, 8, 31)
 #define HEA_EQE_ID_QP_ERROR     0x05
-#define HEA_EQE_ID_CQ_ERROR     0x07
 
 /* Notification event queue entry */
 #define HEA_NEQE_CODE_PUT(c)    HEA_PUT(c, 2, 7)
@@ -209,7 +202,6 @@ enum {
 #define HEA_CQE_VLAN            0x10
 #define HEA_CQE_CSUM            0x12
 #define HEA_CQE_HLEN            0x15
-#define HEA_CQE_PAGE_OFFSET     0x18
 #define HEA_CQE_WQE_COUNT       0x1a
 #define HEA_CQE_TOKEN           0x1c
 #define HEA_CQE_TIMESTAMP       0x20
@@ -219,9 +211,7 @@ enum {
 #define HEA_CQS_BLIND           0x8000
 #define HEA_CQS_L4_ERROR        0x4000
 #define HEA_CQS_IP_ERROR        0x2000
-#define HEA_CQS_FCS_ERROR       0x1000
 #define HEA_CQS_VLAN            0x0400
-#define HEA_CQS_FATAL           0x000f
 #define HEA_CQS_TOO_SHORT       0x0001  /* ours: the buffer was too small */
 
 /* Work queue entries */

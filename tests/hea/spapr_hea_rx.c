@@ -12,7 +12,6 @@
 #include "trace.h"
 #include <zlib.h>
 
-#define HEA_VLAN_LEN    4
 #define HEA_STANDARD    1518    /* longest frame with FCS, untagged */
 #define HEA_RWQE_LEN    128     /* as much of a receive WQE as is looked at */
 
@@ -314,6 +313,7 @@ static bool hea_rx_complete(HeaRx *rx)
 {
     HeaEvent ev = { .site = HEA_S_CQE };
     HeaVerdict verdict = { };
+    bool any = false, ok;
 
     rx->cqe[HEA_CQE_TYPE] = rx->rq << HEA_CQE_RQ_SHIFT;
     stw_be_p(rx->cqe + HEA_CQE_WQE_COUNT, 1);
@@ -330,12 +330,13 @@ static bool hea_rx_complete(HeaRx *rx)
         return false;
     }
     do {
-        if (!hea_rx_slot(rx)) {
-            return false;
-        }
-    } while (verdict.dup--);
-    hea_cq_completion_in(rx->qp->rcq, verdict.delay_us);
-    return true;
+        ok = hea_rx_slot(rx);
+        any |= ok;
+    } while (ok && verdict.dup--);
+    if (any) {
+        hea_cq_completion_in(rx->qp->rcq, verdict.delay_us);
+    }
+    return any;
 }
 
 static HeaDrop hea_rx_deliver(HeaRx *rx, const uint8_t *frame, size_t len)
@@ -363,7 +364,7 @@ static HeaDrop hea_rx_deliver(HeaRx *rx, const uint8_t *frame, size_t len)
     return why;
 }
 
-static void hea_rx_count_drop(HeaPort *port, HeaDrop why)
+static void hea_rx_count_drop(HeaPort *port, HeaDrop why, bool unicast)
 {
     switch (why) {
     case HEA_D_RUNT:
@@ -374,11 +375,10 @@ static void hea_rx_count_drop(HeaPort *port, HeaDrop why)
         port->cb2[HEA_CB2_RX_TOO_LONG]++;
         break;
     case HEA_D_MAC:
-        port->cb2[HEA_CB2_RX_UCAST_FILTERED]++;
-        /* fallthrough */
     case HEA_D_MULTICAST:
     case HEA_D_BROADCAST:
     case HEA_D_VLAN:
+        port->cb2[HEA_CB2_RX_UCAST_FILTERED] += unicast;
         port->cb6[HEA_CB6_RX_FILTERED]++;
         break;
     case HEA_D_LINK_DOWN:
@@ -386,7 +386,7 @@ static void hea_rx_count_drop(HeaPort *port, HeaDrop why)
         break;
     default:
         port->cb6[HEA_CB6_RX_OTHER]++;
-        port->cb2[HEA_CB2_RX_UCAST_ERRORS]++;
+        port->cb2[HEA_CB2_RX_UCAST_ERRORS] += unicast;
         break;
     }
     hea_drop(port, why);
@@ -432,7 +432,7 @@ bool hea_rx_frame(HeaPort *port, const uint8_t *buf, size_t len)
     HeaDrop why;
 
     if (len > HEA_FRAME_MAX) {
-        hea_rx_count_drop(port, HEA_D_TOO_LONG);
+        hea_rx_count_drop(port, HEA_D_TOO_LONG, false);
         return false;
     }
     if (!QTAILQ_EMPTY(&port->hea->faults)) {
@@ -445,7 +445,7 @@ bool hea_rx_frame(HeaPort *port, const uint8_t *buf, size_t len)
     }
     why = hea_rx_try(port, buf, len);
     if (why != HEA_D_MAX) {
-        hea_rx_count_drop(port, why);
+        hea_rx_count_drop(port, why, len && !(buf[0] & 1));
         trace_spapr_hea_drop(port->number, why, len);
         return false;
     }

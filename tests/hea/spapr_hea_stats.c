@@ -245,6 +245,7 @@ static void hea_json_rest(JSONWriter *w, SpaprHea *s)
     json_writer_uint64(w, "resets", s->resets);
     json_writer_start_object(w, "leaked_at_reset");
     hea_json_live(w, s->leaked);
+    json_writer_uint64(w, "bcmc", s->leaked_filters);
     json_writer_end_object(w);
 }
 

@@ -14,7 +14,6 @@
 
 #define HEA_TX_TURN     64      /* frames of one QP before the next's turn */
 #define HEA_TX_BATCH    256     /* frames before the main loop's turn */
-#define HEA_VLAN_LEN    4
 
 typedef struct HeaSend {
     HeaQP *qp;
@@ -53,6 +52,22 @@ void hea_tx_forget(HeaQP *qp)
 
 /* The WQE */
 
+/* Number of descriptors, and the offset of one in its WQE */
+
+unsigned hea_swqe_descs(const uint8_t *wqe)
+{
+    return lduw_be_p(wqe + HEA_WQE_CONTROL) & HEA_SWC_DESC ?
+           wqe[HEA_WQE_DESCS] : 0;
+}
+
+unsigned hea_swqe_desc(const uint8_t *wqe, unsigned i)
+{
+    if (i && lduw_be_p(wqe + HEA_WQE_CONTROL) & HEA_SWC_IMM) {
+        return HEA_WQE_IMM_DESCS + (i - 1) * HEA_DESC_SIZE;
+    }
+    return HEA_WQE_HEADER + i * HEA_DESC_SIZE;
+}
+
 static bool hea_tx_bad(HeaSend *tx, const char *why)
 {
     hea_violation(tx->s, HEA_V_BAD_WQE, "QP %u: send control 0x%04x, "
@@ -67,7 +82,7 @@ static bool hea_tx_parse(HeaSend *tx)
 
     tx->control = lduw_be_p(tx->wqe + HEA_WQE_CONTROL);
     tx->imm_len = tx->control & HEA_SWC_IMM ? tx->wqe[HEA_WQE_IMM_LEN] : 0;
-    tx->descs = tx->control & HEA_SWC_DESC ? tx->wqe[HEA_WQE_DESCS] : 0;
+    tx->descs = hea_swqe_descs(tx->wqe);
     if (tx->control & ~HEA_SWC_VALID) {
         return hea_tx_bad(tx, "reserved bits");
     }
@@ -96,14 +111,6 @@ static bool hea_tx_parse(HeaSend *tx)
     return true;
 }
 
-static const uint8_t *hea_tx_desc(const HeaSend *tx, unsigned i)
-{
-    if (i && tx->control & HEA_SWC_IMM) {
-        return tx->wqe + HEA_WQE_IMM_DESCS + (i - 1) * HEA_DESC_SIZE;
-    }
-    return tx->wqe + HEA_WQE_HEADER + i * HEA_DESC_SIZE;
-}
-
 /* Collect the frame; on failure the QP is in its error state */
 static bool hea_tx_gather(HeaSend *tx)
 {
@@ -113,7 +120,7 @@ static bool hea_tx_gather(HeaSend *tx)
            tx->imm_len);
     tx->len = tx->imm_len;
     for (i = 0; i < tx->descs; i++) {
-        const uint8_t *desc = hea_tx_desc(tx, i);
+        const uint8_t *desc = tx->wqe + hea_swqe_desc(tx->wqe, i);
         uint32_t len = ldl_be_p(desc + 12);
 
         if (!len || tx->len + len > HEA_FRAME_MAX) {
