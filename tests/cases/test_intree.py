@@ -44,6 +44,28 @@ def test_old_driver_passes_vlan_tagged_traffic(lab):
     scene.ping(guest, "10.78.0.1", ns="b")
 
 
+@pairs
+def test_old_driver_sets_and_reads_all_that_it_can(lab):
+    guest = _boot(lab)
+    name = scene.up(guest)
+    for command in ("ethtool -S {0}", "ethtool {0}", "ip -s link show {0}",
+                    "ip link set {0} promisc on",
+                    "ip link set {0} promisc off",
+                    "ip link set {0} allmulticast on",
+                    "ip link set {0} allmulticast off",
+                    "ip maddr add 01:00:5e:01:02:03 dev {0}",
+                    "ip maddr del 01:00:5e:01:02:03 dev {0}",
+                    "ip link set {0} address 52:54:00:11:22:33",
+                    "ip link set {0} mtu 9000", "ip link set {0} down",
+                    "ip link set {0} up"):
+        guest.sh(command.format(name))
+    scene.carrier(guest, name)
+    guest.hea.action("qp-error port=1 index=0")
+    guest.poll(lambda: guest.hea.stats()["calls"].get("H_ERROR_DATA"),
+               "a look at the error")
+    scene.carrier(guest, name)
+
+
 def test_old_driver_passes_jumbo_frames(lab):
     guest = _boot(lab)
     scene.namespaces(guest)

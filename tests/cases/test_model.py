@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "hea" / "test"))
 
 # pylint: disable=wrong-import-position
 from ehealab.guest import artifact                              # noqa: E402
-from heamodel import (ACCESS, BUS, PD, Model, Qp, bit)          # noqa: E402
+from heamodel import (ACCESS, BUS, PD, Model, Qp, Ring, bit)    # noqa: E402
 
 pytest_plugins = ["heacase"]
 
@@ -92,6 +92,32 @@ REFUSALS = {
     "QP with no send CQ": ("ALLOC", lambda m: [Qp.CTRL, 1, 1, 1, PD,
                                                Qp.SIZES, 1, 0], "SCQ_PARM",
                            "bad-handle"),
+    "QP with reserved bits": ("ALLOC", lambda m: [
+        Qp.CTRL | bit(16), (e := m.eq(), c := m.cq(e))[1].handle, c.handle,
+        e.handle, PD, Qp.SIZES, 1, Qp.THRESHOLDS], "PARAMETER",
+        "reserved-bits"),
+    "QP with other signalling": ("ALLOC", lambda m: [
+        Qp.CTRL & ~bit(23), (e := m.eq(), c := m.cq(e))[1].handle, c.handle,
+        e.handle, PD, Qp.SIZES, 1, Qp.THRESHOLDS], "SIGT_PARM",
+        "bad-argument"),
+    "SMR in another domain": ("SMR", lambda m: [
+        m.mr(m.alloc(1), 4096)[0], BUS, ACCESS, PD + 1], "PARAMETER",
+        "bad-argument"),
+    "VLAN filter 1": ("MODIFY_PORT", lambda m: [
+        1, bit(1), 0, m.cb(struct.pack("!QQ", 0, bit(49) | 1))],
+        "ATTR_PARM", "bad-argument"),
+    "VLAN filter 3": ("MODIFY_PORT", lambda m: [
+        1, bit(1), 0, m.cb(struct.pack("!QQ", 0, bit(49) | 3))],
+        "ATTR_PARM", "bad-argument"),
+    "port state 2": ("MODIFY_PORT", lambda m: [
+        4 << 16 | 1, bit(2), 0, m.cb(struct.pack("!III", 0, 0, 2))],
+        "ATTR_PARM", "bad-argument"),
+    "MIB counters that are none": ("QUERY_PORT", lambda m: [
+        6 << 16 | 1, bit(23), 0, m.cb()], "MASK_PARM", "bad-mask"),
+    "default unicast QP of another port": ("MODIFY_PORT", lambda m: [
+        7 << 16 | 1, bit(0), 0,
+        m.cb(struct.pack("!Q", Qp(m, port=2, memory=False).handle))],
+        "RH_PARM", "bad-argument"),
     "broadcast with a strange MAC": ("REG_BCMC", lambda m: [
         1, 2, 0x525400000099, 0], "MCG_PARM", "bcmc"),
     "multicast with a unicast MAC": ("REG_BCMC", lambda m: [
@@ -306,11 +332,43 @@ def test_resources_are_freed_in_order(boot):
     assert not any(m.get("resources").values())
 
 
+def test_event_queues_need_their_pages_first(boot):
+    m = boot(expect=["pages-missing"], max_eqs=9)
+    bare = [m.ok("ALLOC", 3 | 1 << 56 | silent, 20)[0]
+            for silent in (0, bit(16))]
+    whole = Qp(m)
+    cq = m.cq(Ring(m, 8, 1, bare[1]))
+    args = {"aeq": (whole.scq, bare[0]), "scq's eq": (cq, whole.aeq.handle)}
+    for scq, aeq in args.values():
+        qp = Qp(m, memory=False, scq=scq, aeq=aeq)
+        assert qp.control(False, 2) == "SUCCESS"
+        assert qp.control(True, 2) == "R_STATE"
+    assert m.violations() == {"pages-missing": 2}
+
+
+def test_forced_free_of_a_running_qp_is_counted(boot):
+    m = boot()
+    first, second = Qp(m).start(), Qp(m).start()
+    m.ok("DISABLE", 1, first.handle)
+    assert first.free(1) == second.free(1) == "SUCCESS"
+    assert m.get("stats")["forced_qp_frees"] == 1
+
+
 def test_qp_states(boot):
-    m = boot(expect=["qp-state"])
+    m = boot(expect=["qp-state", "reserved-bits"])
     qp = Qp(m)
     assert qp.state() == (0, 1)
     assert qp.control(False, 5) == "R_STATE"
+    assert qp.control(True, 2) == "R_STATE"
+    assert qp.control(False, 2) == "SUCCESS"
+    assert qp.control(False, 5) == "R_STATE"
+    assert qp.control(True, 5) == "R_STATE"
+    assert qp.control(False, 1) == "SUCCESS"
+    for junk in (bit(1), bit(24), 1):
+        rc, outs = m.hcall("MODIFY_QP", 0, qp.handle, bit(0),
+                           m.cb(struct.pack("!Q", junk | 2 << 40)))
+        assert (rc, outs[0]) == ("ATTR_PARM", 0)
+    assert m.violations() == {"qp-state": 4, "reserved-bits": 3}
     qp.start()
     assert qp.state() == (1, 5)
     assert qp.control(False, 0) == "SUCCESS"

@@ -561,7 +561,8 @@ def test_error_data_names_the_qp(boot):
 
 
 BAD_WQES = {
-    "no data": {"control": 0x8800}, "reserved bit": {"control": 0x8a01},
+    "no data": {"control": 0x8800}, "flag without a descriptor": {
+        "control": 0x8b00, "count": 0}, "reserved bit": {"control": 0x8a01},
     "immediate too long": {"imm_len": 225}, "no descriptor": {
         "control": 0x8900, "count": 0},
     "descriptors too many": {"control": 0x8b00, "count": 21}}
@@ -572,6 +573,37 @@ def test_malformed_send_stops_the_qp(boot, name):
     _, qp, _ = wire(boot, expect=["bad-wqe"])
     qp.send(bytes(60), **BAD_WQES[name])
     faulty(qp)
+
+
+@pytest.mark.parametrize("field,value", [(14, 0x44), (23, 6), (17, 27)])
+def test_headers_that_are_too_short_are_not_sent(boot, field, value):
+    m, qp, link = wire(boot, expect=["bad-wqe"])
+    packet = bytearray(udp(11, dst=HOST))
+    packet[field] = value
+    offsets = {14: (14, 29), 23: (14, 33), 17: (14, 33)}[field]
+    qp.send(descs=[qp.put(0, bytes(packet))], flags=0xe800, ip=offsets,
+            csum=offsets[1] + 1 + (16 if field == 23 else 6))
+    qp.sent()
+    assert link.recv(0.05) is None
+    assert m.port_stats()["drops"] == {"tx-bad": 1}
+
+
+def test_tso_needs_a_whole_tcp_header(boot):
+    m, qp, link = wire(boot, expect=["bad-wqe"])
+    whole = bytearray(tcp_frame(100))
+    whole[46] = 0x40
+    qp.send(bytes(whole[:50]), [qp.put(0, bytes(whole[50:]))], flags=0xf800,
+            ip=(14, 33), csum=50, mss=50)
+    qp.sent()
+    assert link.recv(0.05) is None
+    assert m.port_stats()["drops"] == {"tx-bad": 1}
+
+
+def test_registers_of_a_cq_take_what_they_are_for(boot):
+    m, qp, _ = wire(boot, expect=["reserved-bits"])
+    for reg, value in ((FECA, 1 << 32), (EP, 1), (EP, ARM), (N1, ARM | 1)):
+        m.store(qp.rcq.epa + reg, value)
+    assert m.violations() == {"reserved-bits": 4}
 
 
 @pytest.mark.parametrize("fields", [{"ip": (14, 37)}, {"csum": 51},

@@ -8,9 +8,6 @@
 #include <zlib.h>
 
 #define HEA_IP          ETH_HLEN
-#define HEA_IP_MIN      20
-#define HEA_TCP_MIN     20
-#define HEA_UDP_LEN     8
 
 /* Sum of 16-bit words in host order, of bytes that start at an even offset */
 static uint64_t hea_sum_add(uint64_t sum, const uint8_t *buf, size_t len)

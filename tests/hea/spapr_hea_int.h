@@ -27,6 +27,9 @@
 #define HEA_FRAME_SLACK         64      /* for a tag and padding */
 #define HEA_FCS_LEN             4
 #define HEA_VLAN_LEN            4
+#define HEA_IP_MIN              20      /* shortest headers */
+#define HEA_TCP_MIN             20
+#define HEA_UDP_LEN             8
 
 OBJECT_DECLARE_SIMPLE_TYPE(SpaprHea, SPAPR_HEA)
 
@@ -143,7 +146,6 @@ typedef struct HeaQP {
     uint32_t pd;
     uint32_t sent;              /* WQEs done since the last send CQE */
     uint32_t tso_done;          /* payload sent of the WQE at the SQ's head */
-    bool signal_all;
     bool enabled;
     uint8_t state;
     bool running;               /* receives; since when not, in guest time */
@@ -266,7 +268,7 @@ struct SpaprHea {
     uint64_t qp_pauses, qp_paused_ns, qp_pause_max_ns;
     uint64_t reg_count[HEA_R_MAX], mmio_total;
     uint64_t irq_count, dma_read, dma_write, dma_faults;
-    uint64_t refused_isolates, resets;
+    uint64_t refused_isolates, resets, forced_frees;
     unsigned leaked[HEA_TYPE_SMR + 1], leaked_filters;
 
     QLIST_ENTRY(SpaprHea) list;

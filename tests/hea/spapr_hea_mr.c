@@ -182,6 +182,11 @@ int64_t hea_h_register_smr(SpaprHea *s, uint64_t *args)
     if (rc != H_SUCCESS) {
         return rc;
     }
+    if (args[R8] != mr->pd) {
+        hea_violation(s, HEA_V_BAD_ARGUMENT, "SMR with PD 0x%" PRIx64
+                      ", that of its MR is 0x%x", args[R8], mr->pd);
+        return H_PARAMETER;
+    }
     if (!hea_map_complete(mr->map)) {
         hea_violation(s, HEA_V_PAGES_MISSING, "SMR of an incomplete MR");
         return H_MR_CONDITION;

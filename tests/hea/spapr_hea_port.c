@@ -126,6 +126,11 @@ static void hea_cb0_fill(HeaPort *port, uint64_t mask, uint8_t *cb)
     }
 }
 
+static bool hea_vlan_filter_valid(unsigned filter)
+{
+    return !filter || filter == HEA_RXC_VLAN_BY_CB1;
+}
+
 static int64_t hea_cb0_check(HeaPort *port, uint64_t mask, const uint8_t *cb)
 {
     uint64_t mac = ldq_be_p(cb + HEA_CB0_MAC);
@@ -138,6 +143,12 @@ static int64_t hea_cb0_check(HeaPort *port, uint64_t mask, const uint8_t *cb)
     if (mask & HEA_CB0_M_RXCTRL &&
         ldq_be_p(cb + HEA_CB0_RXCTRL) & ~HEA_BITS(49, 63)) {
         hea_violation(port->hea, HEA_V_RESERVED_BITS, "receive control 0x%"
+                      PRIx64, ldq_be_p(cb + HEA_CB0_RXCTRL));
+        return H_ATTR_PARM;
+    }
+    if (mask & HEA_CB0_M_RXCTRL && !hea_vlan_filter_valid(
+            HEA_RXC_VLAN_FILTER(ldq_be_p(cb + HEA_CB0_RXCTRL)))) {
+        hea_violation(port->hea, HEA_V_BAD_ARGUMENT, "VLAN filter in 0x%"
                       PRIx64, ldq_be_p(cb + HEA_CB0_RXCTRL));
         return H_ATTR_PARM;
     }
@@ -263,10 +274,11 @@ static int64_t hea_cb4_check(HeaPort *port, uint64_t mask, const uint8_t *cb)
         !cfg->jumbo) {
         return H_AUTHORITY;
     }
-    if ((mask & HEA_CB4_M_JUMBO && ldl_be_p(cb + HEA_CB4_JUMBO) > 1) ||
-        (mask & HEA_CB4_M_WRAP && ldl_be_p(cb + HEA_CB4_WRAP) > 1)) {
-        hea_violation(port->hea, HEA_V_BAD_ARGUMENT, "jumbo or wrap not 0 "
-                      "or 1");
+    if ((mask & HEA_CB4_M_STATE && ldl_be_p(cb + HEA_CB4_STATE) & ~1u) ||
+        (mask & HEA_CB4_M_JUMBO && ldl_be_p(cb + HEA_CB4_JUMBO) & ~1u) ||
+        (mask & HEA_CB4_M_WRAP && ldl_be_p(cb + HEA_CB4_WRAP) & ~1u)) {
+        hea_violation(port->hea, HEA_V_BAD_ARGUMENT, "state, jumbo or wrap "
+                      "not 0 or 1");
         return H_ATTR_PARM;
     }
     return H_SUCCESS;
@@ -319,7 +331,13 @@ static int64_t hea_cb7_apply(HeaPort *port, uint64_t mask, const uint8_t *cb)
         return H_AUTHORITY;
     }
     qp = hea_find(port->hea, handle, HEA_TYPE_QP);
-    if (!qp || qp->port != port) {
+    if (!qp) {
+        return H_RH_PARM;
+    }
+    if (qp->port != port) {
+        hea_violation(port->hea, HEA_V_BAD_ARGUMENT, "default unicast QP %u "
+                      "is of port %u, not %u", qp->res.number,
+                      qp->port->number, port->number);
         return H_RH_PARM;
     }
     port->ducqpn = handle;
@@ -336,8 +354,7 @@ static const HeaCb hea_cbs[] = {
     { 2, 8 * HEA_CB2_WORDS, HEA_BITS(0, 10), 0, hea_cb2_fill, NULL },
     { 4, HEA_CB4_WRAP + 4, HEA_CB4_M_ALL, HEA_CB4_M_ALL,
       hea_cb4_fill, hea_cb4_apply },
-    { 6, 8 * HEA_CB6_WORDS, HEA_CB6_M_ALL | HEA_BITS(23, 24), 0,
-      hea_cb6_fill, NULL },
+    { 6, 8 * HEA_CB6_WORDS, HEA_CB6_M_ALL, 0, hea_cb6_fill, NULL },
     { 7, 8, HEA_BIT(0), HEA_BIT(0), hea_cb7_fill, hea_cb7_apply },
 };
 

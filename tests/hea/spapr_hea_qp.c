@@ -51,6 +51,11 @@ static int64_t hea_qp_check_controls(SpaprHea *s, const uint64_t *args)
         hea_violation(s, HEA_V_BAD_ARGUMENT, "QP controls 0x%" PRIx64, ctrl);
         return H_ST_PARM;
     }
+    if (HEA_QP_CTRL_SIG(ctrl) != HEA_QP_SIG_BY_WQE) {
+        hea_violation(s, HEA_V_BAD_ARGUMENT, "signalling of QP 0x%" PRIx64,
+                      ctrl);
+        return H_SIGT_PARM;
+    }
     return H_SUCCESS;
 }
 
@@ -154,7 +159,6 @@ int64_t hea_qp_alloc(SpaprHea *s, uint64_t *args)
     }
     qp->token = HEA_GET(args[R9], 0, 31);
     qp->pd = HEA_GET(args[R9], 32, 63);
-    qp->signal_all = HEA_QP_CTRL_SIG(args[R5]) != HEA_QP_SIG_BY_WQE;
     qp->threshold[HEA_RQ2] = 128u << MIN(HEA_GET(args[R12], 0, 15), 16);
     qp->threshold[HEA_RQ3] = 128u << MIN(HEA_GET(args[R12], 16, 31), 16);
     qp->state = HEA_QPS_RESET;
@@ -206,6 +210,7 @@ int64_t hea_qp_free(SpaprHea *s, HeaQP *qp, bool force)
         hea_violation(s, HEA_V_FREE_ENABLED_QP, "QP %u", qp->res.number);
         return H_R_STATE;
     }
+    s->forced_frees += hea_qp_can_receive(qp);
     hea_qp_destroy(qp);
     return H_SUCCESS;
 }
@@ -264,6 +269,12 @@ static bool hea_ring_complete(SpaprHea *s, const HeaRing *ring,
     return false;
 }
 
+static bool hea_cq_complete(SpaprHea *s, const HeaCQ *cq)
+{
+    return hea_ring_complete(s, &cq->ring, "CQ", cq->res.number) &&
+           hea_ring_complete(s, &cq->eq->ring, "EQ", cq->eq->irq);
+}
+
 static bool hea_qp_complete(HeaQP *qp)
 {
     SpaprHea *s = qp->res.hea;
@@ -274,23 +285,27 @@ static bool hea_qp_complete(HeaQP *qp)
             return false;
         }
     }
-    return hea_ring_complete(s, &qp->scq->ring, "CQ", qp->scq->res.number) &&
-           hea_ring_complete(s, &qp->rcq->ring, "CQ", qp->rcq->res.number);
+    return hea_cq_complete(s, qp->scq) && hea_cq_complete(s, qp->rcq) &&
+           hea_ring_complete(s, &qp->aeq->ring, "EQ", qp->aeq->irq);
 }
 
-static bool hea_qp_may_become(uint8_t from, uint8_t to)
+/* Bring-up: initialized; enabled and initialized; enabled and ready */
+static bool hea_qp_may_become(const HeaQP *qp, uint8_t to, bool enable)
 {
     switch (to) {
-    case HEA_QPS_RESET:
     case HEA_QPS_ERROR:
         return true;
+    case HEA_QPS_RESET:
+        return !enable;
     case HEA_QPS_INIT:
-        return from == HEA_QPS_RESET || from == HEA_QPS_INIT;
+        return qp->state == HEA_QPS_INIT ||
+               (qp->state == HEA_QPS_RESET && !enable);
     case HEA_QPS_RTR:
-        return from == HEA_QPS_INIT || from == HEA_QPS_RTR;
+        return qp->state == HEA_QPS_RTR ||
+               (qp->state == HEA_QPS_INIT && qp->enabled && enable);
     case HEA_QPS_RTS:
-        return from == HEA_QPS_INIT || from == HEA_QPS_RTR ||
-               from == HEA_QPS_RTS;
+        return qp->state == HEA_QPS_RTS || qp->state == HEA_QPS_RTR ||
+               (qp->state == HEA_QPS_INIT && qp->enabled && enable);
     default:
         return false;
     }
@@ -311,22 +326,30 @@ static void hea_qp_rewind(HeaQP *qp)
 static int64_t hea_qp_set_control(SpaprHea *s, HeaQP *qp, uint64_t control)
 {
     uint8_t to = HEA_QPC_REQ(control) ?: qp->state;
+    bool enable = control & HEA_QPC_ENABLED;
 
-    if (!hea_qp_may_become(qp->state, to)) {
+    if (control & ~HEA_QPC_VALID) {
+        hea_violation(s, HEA_V_RESERVED_BITS, "QP control 0x%" PRIx64,
+                      control);
+        return H_ATTR_PARM;
+    }
+    if (!hea_qp_may_become(qp, to, enable)) {
         /* Errors come at any time: the guest may not know of one yet */
         if (qp->state != HEA_QPS_ERROR) {
-            hea_violation(s, HEA_V_QP_STATE, "QP %u: state %u to %u",
-                          qp->res.number, qp->state, to);
+            hea_violation(s, HEA_V_QP_STATE, "QP %u: state %u%s to %u%s",
+                          qp->res.number, qp->state,
+                          qp->enabled ? " enabled" : "", to,
+                          enable ? " enabled" : "");
         }
         return H_R_STATE;
     }
-    if (control & HEA_QPC_ENABLED && !hea_qp_complete(qp)) {
+    if (enable && !hea_qp_complete(qp)) {
         return H_R_STATE;
     }
     if (to == HEA_QPS_RESET && qp->state != to) {
         hea_qp_rewind(qp);
     }
-    qp->enabled = control & HEA_QPC_ENABLED;
+    qp->enabled = enable;
     qp->state = to;
     hea_qp_note_pause(s, qp);
     trace_spapr_hea_qp_state(qp->res.number, qp->enabled, qp->state);

@@ -561,24 +561,44 @@ static void hea_cq_credits(HeaCQ *cq, uint32_t n)
     cq->unread -= n;
 }
 
+/* What each register takes */
+static void hea_cq_reg_check(HeaCQ *cq, unsigned reg, uint64_t val)
+{
+    uint64_t valid = reg == HEA_CQR_FECA ? HEA_BITS(32, 63) :
+                     reg == HEA_CQR_N1 ? HEA_CQR_ARM : 0;
+
+    if (val & ~valid) {
+        hea_violation(cq->res.hea, HEA_V_RESERVED_BITS, "store of 0x%" PRIx64
+                      " to CQ register 0x%x", val, reg);
+    }
+}
+
+static void hea_cq_arm(HeaCQ *cq, bool arm)
+{
+    cq->armed = arm;
+    if (arm && cq->missed && !cq->pending &&
+        cq->res.hea->cfg.arming == HEA_ARM_LENIENT) {
+        hea_cq_raise(cq);
+    }
+    if (cq->armed) {
+        cq->missed = false;
+    }
+}
+
 void hea_cq_reg_write(HeaCQ *cq, unsigned reg, uint64_t val)
 {
     switch (reg) {
     case HEA_CQR_FECA:
+        hea_cq_reg_check(cq, reg, val);
         hea_cq_credits(cq, HEA_CQR_ADD(val));
         break;
     case HEA_CQR_EP:
+        hea_cq_reg_check(cq, reg, val);
         cq->pending = val & HEA_CQR_PENDING;
         break;
     case HEA_CQR_N1:
-        cq->armed = val & HEA_CQR_ARM;
-        if (cq->armed && cq->missed && !cq->pending &&
-            cq->res.hea->cfg.arming == HEA_ARM_LENIENT) {
-            hea_cq_raise(cq);
-        }
-        if (cq->armed) {
-            cq->missed = false;
-        }
+        hea_cq_reg_check(cq, reg, val);
+        hea_cq_arm(cq, val & HEA_CQR_ARM);
         break;
     default:
         hea_violation(cq->res.hea, HEA_V_MMIO_REGISTER, "store of 0x%" PRIx64

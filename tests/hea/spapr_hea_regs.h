@@ -38,11 +38,11 @@
 /* Controls of a QP */
 #define HEA_QP_CTRL_RQ1_KIND(c) HEA_GET(c, 9, 11)
 #define HEA_QP_CTRL_RQS(c)      HEA_GET(c, 13, 15)
-#define HEA_QP_CTRL_EQE_GEN     HEA_BIT(16)
 #define HEA_QP_CTRL_LL          HEA_BIT(17)
 #define HEA_QP_CTRL_SIG(c)      HEA_GET(c, 22, 23)
-#define HEA_QP_CTRL_VALID       (HEA_BITS(9, 11) | HEA_BITS(13, 17) | \
-                                 HEA_BITS(22, 23) | HEA_BITS(56, 63))
+#define HEA_QP_CTRL_VALID       (HEA_BITS(9, 11) | HEA_BITS(13, 15) | \
+                                 HEA_BIT(17) | HEA_BITS(22, 23) | \
+                                 HEA_BITS(56, 63))
 #define HEA_QP_RQS_ALL          6
 #define HEA_QP_RQ1_LL           1
 #define HEA_QP_SIG_BY_WQE       1
@@ -64,6 +64,8 @@
 
 /* QP control register, also the way to ask for a state */
 #define HEA_QPC_ENABLED         HEA_BIT(0)
+#define HEA_QPC_VALID           (HEA_BIT(0) | HEA_BITS(16, 23) | \
+                                 HEA_BITS(25, 31))
 #define HEA_QPC_REQ(c)          HEA_GET(c, 16, 23)
 #define HEA_QPC_STATE_PUT(s)    HEA_PUT(s, 25, 31)
 #define HEA_QPC_REQ_PUT(s)      HEA_PUT(s, 16, 23)

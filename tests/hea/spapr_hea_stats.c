@@ -241,6 +241,7 @@ static void hea_json_rest(JSONWriter *w, SpaprHea *s)
     json_writer_uint64(w, "write_bytes", s->dma_write);
     json_writer_uint64(w, "faults", s->dma_faults);
     json_writer_end_object(w);
+    json_writer_uint64(w, "forced_qp_frees", s->forced_frees);
     json_writer_uint64(w, "refused_isolates", s->refused_isolates);
     json_writer_uint64(w, "resets", s->resets);
     json_writer_start_object(w, "leaked_at_reset");

@@ -89,7 +89,7 @@ static bool hea_tx_parse(HeaSend *tx)
     if (tx->control & HEA_SWC_PURGE) {
         return true;
     }
-    if (!tx->imm_len && !tx->descs) {
+    if (tx->control & HEA_SWC_DESC ? !tx->descs : !tx->imm_len) {
         return hea_tx_bad(tx, "no data");
     }
     if (!tx->descs) {
@@ -231,6 +231,11 @@ typedef struct HeaOffsets {
     size_t l4_len;
 } HeaOffsets;
 
+static unsigned hea_l4_min(uint8_t proto)
+{
+    return proto == IP_PROTO_TCP ? HEA_TCP_MIN : HEA_UDP_LEN;
+}
+
 static bool hea_tx_offsets(HeaSend *tx, uint8_t *frame, size_t len,
                            HeaOffsets *o)
 {
@@ -242,15 +247,17 @@ static bool hea_tx_offsets(HeaSend *tx, uint8_t *frame, size_t len,
     o->ip = frame + start;
     o->l4 = frame + end + 1;
     o->csum = frame + csum;
-    if (start < ETH_HLEN || start + 20 > len || end >= len ||
-        o->ip[0] >> 4 != 4 || end + 1 - start != 4 * (o->ip[0] & 15)) {
+    if (start < ETH_HLEN || start + HEA_IP_MIN > len || end >= len ||
+        o->ip[0] >> 4 != 4 || end + 1 - start < HEA_IP_MIN ||
+        end + 1 - start != 4 * (o->ip[0] & 15)) {
         return hea_tx_bad(tx, "no IPv4 header at its offsets");
     }
     if (!(tx->control & (HEA_SWC_L4_CSUM | HEA_SWC_TSO))) {
         return true;
     }
     total = tx->control & HEA_SWC_TSO ? len - start : lduw_be_p(o->ip + 2);
-    if (start + total > len || total < end + 1 - start + 8 ||
+    if (start + total > len ||
+        total < end + 1 - start + hea_l4_min(o->ip[9]) ||
         csum != end + 1 + (o->ip[9] == IP_PROTO_TCP ? 16 : 6) ||
         (o->ip[9] != IP_PROTO_TCP && o->ip[9] != IP_PROTO_UDP)) {
         return hea_tx_bad(tx, "no TCP or UDP checksum at its offset");
@@ -338,6 +345,7 @@ static bool hea_tx_tso(HeaSend *tx)
         return false;
     }
     if (!mss || o.ip[9] != IP_PROTO_TCP || tx->len == tx->imm_len ||
+        o.l4[12] >> 4 < HEA_TCP_MIN / 4 ||
         tx->imm_len != o.l4 - tx->frame + 4 * (o.l4[12] >> 4)) {
         return hea_tx_bad(tx, "TSO without MSS, or immediate data is not "
                           "just the headers");
@@ -372,7 +380,7 @@ static void hea_tx_complete(HeaSend *tx)
     uint8_t cqe[HEA_CQE_SIZE] = { };
 
     qp->sent++;
-    if (!qp->signal_all && !(tx->control & HEA_SWC_SIGNALLED)) {
+    if (!(tx->control & HEA_SWC_SIGNALLED)) {
         return;
     }
     memcpy(cqe + HEA_CQE_WR_ID, tx->wqe + HEA_WQE_WR_ID, 8);

@@ -33,7 +33,7 @@ RC = {
     "SUCCESS": 0, "BUSY": 1, "CONSTRAINED": 4, "PAGE_REGISTERED": 15, "HARDWARE": -1,
     "FUNCTION": -2, "PARAMETER": -4, "NO_MEM": -9, "AUTHORITY": -10,
     "RESOURCE": -16, "ADAPTER_PARM": -17, "RH_PARM": -18, "RCQ_PARM": -19,
-    "SCQ_PARM": -20, "EQ_PARM": -21, "RT_PARM": -22, "ST_PARM": -23,
+    "SCQ_PARM": -20, "EQ_PARM": -21, "RT_PARM": -22, "ST_PARM": -23, "SIGT_PARM": -24,
     "MLENGTH_PARM": -27, "MEM_PARM": -28, "MEM_ACCESS_PARM": -29,
     "ATTR_PARM": -30, "PORT_PARM": -31, "MCG_PARM": -32, "MASK_PARM": -37,
     "MCG_FULL": -38, "ALIAS_EXIST": -39, "TABLE_FULL": -41,
@@ -339,13 +339,14 @@ class Model:
 class Ring:
     """A queue in guest memory, as the driver sees it."""
 
-    def __init__(self, model, entry, pages):
+    def __init__(self, model, entry, pages, handle=None):
         self.m = model
         self.entry = entry
         self.pages = pages
         self.slots = pages * 4096 // entry
         self.base = model.alloc(pages)
-        self.handle = self.entries = self.epa = self.irq = None
+        self.handle = handle
+        self.entries = self.epa = self.irq = None
         self.next = 0
         self.phase = 1
 
@@ -402,8 +403,7 @@ class Qp:
 
     # SQ 512 B, RQ1 256 B, RQ2 and RQ3 128 B; 127 entries each
     SIZES = 6 << 56 | 6 << 48 | 6 << 40 | 6 << 32 | 2 << 24 | 1 << 16
-    CTRL = 1 | 1 << (63 - 11) | 6 << (63 - 15) | bit(16) | bit(17) | \
-        1 << (63 - 23)
+    CTRL = 1 | 1 << (63 - 11) | 6 << (63 - 15) | bit(17) | 1 << (63 - 23)
     THRESHOLDS = 1 << 48 | 4 << 32
 
     def __init__(self, model, port=1, pages=True, memory=True, token=7,
@@ -413,11 +413,12 @@ class Qp:
         self.token = token
         self.queue_eq = model.eq()
         self.aeq = model.eq(silent=False)
-        self.scq = model.cq(self.queue_eq, scq_entries)
+        self.scq = over.get("scq") or model.cq(self.queue_eq, scq_entries)
         self.rcq = model.cq(self.queue_eq)
-        args = {"ctrl": self.CTRL, "sizes": self.SIZES, **over}
+        args = {"ctrl": self.CTRL, "sizes": self.SIZES,
+                "aeq": self.aeq.handle, **over}
         outs = model.ok("ALLOC", args["ctrl"], self.scq.handle,
-                        self.rcq.handle, self.aeq.handle, token << 32 | PD,
+                        self.rcq.handle, args["aeq"], token << 32 | PD,
                         args["sizes"], port, self.THRESHOLDS)
         self.outs = outs
         self.handle, self.number, self.epa = outs[0], outs[1], outs[6]
