@@ -341,8 +341,9 @@ def test_bad_rule_is_refused(boot, rule):
 
 
 @pytest.mark.parametrize("action", ["nonsense", "phy up=1", "qp-error",
-                                    "flap port=9", "neqe raw", "flap port=1 n=0",
-                                    "irq n=0", "irq us=0x100000001"])
+                                    "flap port=9", "neqe raw",
+                                    "flap port=1 n=0", "irq n=0",
+                                    "irq us=0x100000001"])
 def test_bad_action_is_refused(boot, action):
     m = boot()
     with pytest.raises(QmpError):
