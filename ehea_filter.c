@@ -328,11 +328,8 @@ int ehea_filter_sync(struct ehea_port *port,
 	if (!all && !snap->overflow && !ehea_filter_sync_mc(port, snap))
 		return ehea_filter_set_allmulti(port, false);
 	err = ehea_filter_set_allmulti(port, true);
-	/* It may need the room of a single address. */
-	if (!err || err == -ENOSPC)
+	if (!err)
 		ehea_filter_drop_mc(port, true);
-	if (err == -ENOSPC)
-		err = ehea_filter_set_allmulti(port, true);
 	return err == -EPERM ? 0 : err;
 }
 

@@ -8,7 +8,8 @@ A case asks for the fixture "lab" and boots what it needs:
         guest = lab.boot(adapters(ports=2))
 
 The mark lists CPU and kernel pairs; without it the case runs on power9 with
-the plain kernel. Pairs in faults=(...) take long, and run with --faults only.
+the plain kernel. Pairs in faults=(...) take long, and run with --faults only;
+so do cases, or parameters of cases, with the mark "long".
 "serial" marks cases whose timing another guest would spoil.
 """
 
@@ -56,6 +57,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "on(*pairs, faults=()): CPU[-kernel]")
+    config.addinivalue_line("markers", "long: runs with --faults only")
     config.addinivalue_line("markers", "serial: runs with no other guest")
     if not hasattr(config, "workerinput") and RUN_DIR not in os.environ:
         os.environ[RUN_DIR] = tempfile.mkdtemp(prefix="ehea-run-")
@@ -96,11 +98,17 @@ def _repeats(items):
             seen.add(item.function)
 
 
-def pytest_collection_modifyitems(config, items):
+def _left_out(config, items):
     if not config.getoption("--kernel"):
-        left_out = list(_repeats(items))
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+        yield from _repeats(items)
+    if not config.getoption("--faults"):
+        yield from (i for i in items if i.get_closest_marker("long"))
+
+
+def pytest_collection_modifyitems(config, items):
+    left_out = list(dict.fromkeys(_left_out(config, items)))
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
     # long waits for the whole machine come last
     items.sort(key=lambda item: item.get_closest_marker("serial") is not None)
 

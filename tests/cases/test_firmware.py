@@ -63,7 +63,7 @@ def test_odd_status_fails_an_open_cleanly_or_does_no_harm(lab):
 def _pages(guest, name, kind):
     """Page calls of a kind of queue that an open makes."""
     guest.hea.fault(f"op=H_REGISTER_HEA_RPAGES,rtype={kind},times=0,"
-                    "rc=H_SUCCESS")
+                    "rc-seq=run")
     assert _open_and_close(guest, name)
     count = guest.hea.faults()[0]["seen"]
     guest.hea.clear_faults()

@@ -38,7 +38,8 @@ def cmd_demo(opts):
 def cmd_check(opts):
     """Run the cases."""
     require("python3-pytest", "python3-pytest-xdist")
-    extra = ["--seed", str(opts.seed)] + ["--faults"] * opts.faults
+    extra = ["--seed", str(opts.seed)] + ["--faults"] * opts.faults + \
+        ["--keep-logs"] * opts.keep_logs
     return check.main(opts.pattern, opts.cpu, opts.kernel, opts.jobs, extra)
 
 
@@ -118,6 +119,8 @@ def parser():
                      help="the long forms of the cases that inject faults")
     sub.add_argument("--seed", type=int, default=1,
                      help="of all that is random in them (default 1)")
+    sub.add_argument("--keep-logs", action="store_true",
+                     help="keep the logs of cases that passed, too")
     machine(sub, None, None)
     sub = add("coverage", cmd_coverage)
     cases(sub)
