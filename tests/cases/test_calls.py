@@ -66,7 +66,8 @@ def test_answer_that_cannot_be_right_fails_the_open_and_nothing_else(lab):
 
 
 @pytest.mark.on("power9", faults=("power9-debug",))
-@pytest.mark.parametrize("kind", ["qp", "cq", "eq"])
+@pytest.mark.parametrize("kind", [
+    "qp", *(pytest.param(k, marks=pytest.mark.long) for k in ("cq", "eq"))])
 def test_what_firmware_keeps_for_now_is_freed_when_it_relents(lab, kind):
     guest = lab.boot(adapters(ports=1))
     scene.ready(guest)

@@ -7,6 +7,7 @@ import pytest
 from ehealab import scene
 from ehealab.guest import Adapter, adapters
 
+long = pytest.mark.long
 HOSTILE = ("H_HARDWARE", "H_RESOURCE", "H_AUTHORITY", "H_NO_MEM")
 
 
@@ -129,7 +130,8 @@ def _calls_of_a_cycle(guest):
 
 
 @pytest.mark.on("power9", faults=("power9-debug",))
-@pytest.mark.parametrize("status", HOSTILE)
+@pytest.mark.parametrize("status", [
+    HOSTILE[0], *(pytest.param(s, marks=long) for s in HOSTILE[1:])])
 def test_each_call_of_load_and_open_may_fail_once(lab, status):
     """First, second, middle and last call of each kind. How often a call is
     made varies a little, so that the last one may not come; the first does."""
@@ -159,9 +161,10 @@ def _cycle_with_fault(guest, op, skip):
     assert not guest.hea.live(), (op, skip, guest.hea.live())
 
 
-@pytest.mark.on("power7", "power9", faults=("power9-debug",))
-@pytest.mark.parametrize("status", ["H_BUSY", "H_LONG_BUSY_ORDER_1_MSEC",
-                                    "H_LONG_BUSY_ORDER_10_MSEC"])
+@pytest.mark.on("power9", faults=("power7", "power9-debug"))
+@pytest.mark.parametrize("status", [
+    pytest.param("H_BUSY", marks=long), "H_LONG_BUSY_ORDER_1_MSEC",
+    pytest.param("H_LONG_BUSY_ORDER_10_MSEC", marks=long)])
 def test_busy_firmware_delays_load_and_open_but_fails_nothing(lab, status):
     guest = lab.boot(adapters(ports=1))
     for op in sorted(_calls_of_a_cycle(guest)):
@@ -317,7 +320,8 @@ NONSENSE = ("wr_id:0xffffffffffffffff", "wr_id:0x7fffffff", "wr_id:^1",
 
 
 @pytest.mark.on("power9", faults=("power9-debug",))
-@pytest.mark.parametrize("queue", ["rx1", "rx2", "rx3", "tx"])
+@pytest.mark.parametrize("queue", [
+    "rx1", *(pytest.param(q, marks=long) for q in ("rx2", "rx3")), "tx"])
 def test_nonsense_completions_crash_nothing_and_pass(lab, queue):
     guest = lab.boot(adapters(ports=1))
     name = scene.ready(guest)[0]

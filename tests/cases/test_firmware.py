@@ -204,7 +204,7 @@ DEFECTS = (
 )
 
 
-@pytest.mark.on("power7", "power9", "power9-debug")
+@pytest.mark.on("power9", faults=("power7", "power9-debug"))
 def test_defects_of_the_device_tree_are_named_and_the_rest_works(lab):
     guest = lab.boot(adapters(ports=2))
     guest.hea.tolerated = {"bad-adapter", "bad-argument"}

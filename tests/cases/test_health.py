@@ -105,7 +105,7 @@ def test_malfunctions_are_reported_with_the_port_and_mended(lab):
         scene.both_ways(guest, port)
 
 
-@pytest.mark.on("power9", "power9-debug")
+@pytest.mark.on("power9", faults=("power9-debug",))
 def test_diagnosis_and_recovery_can_be_asked_for(lab):
     guest = lab.boot(adapters(ports=2))
     guest.allow.append("QP error")

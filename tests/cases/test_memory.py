@@ -20,7 +20,6 @@ INJECT = "/sys/kernel/debug/notifier-error-inject/memory/actions"
 both = pytest.mark.on("power7", "power9")
 # frames per second, each way
 RATES = {"plain": 1000, "7.2": 1000, "debug": 500}
-three = pytest.mark.on("power7", "power9", "power9-debug")
 newest = pytest.mark.on("power7", "power9", "power9-debug", "power9-7.2")
 
 
@@ -147,7 +146,7 @@ priorities = pytest.mark.parametrize("priority", [10, -10],
                                      ids=["above", "below"])
 
 
-@pytest.mark.on("power7", "power9", "power9-debug")
+@pytest.mark.on("power7", "power9", faults=("power9-debug",))
 @priorities
 def test_cancelled_online_registers_nothing_and_changes_nothing(lab, priority):
     counts = []
@@ -171,7 +170,7 @@ def test_cancelled_online_registers_nothing_and_changes_nothing(lab, priority):
     assert _registrations(guest) == counts[1] + 1
 
 
-@pytest.mark.on("power7", "power9", "power9-debug")
+@pytest.mark.on("power7", "power9", faults=("power9-debug",))
 @priorities
 def test_refused_offline_registers_nothing_and_changes_nothing(lab, priority):
     counts = []
@@ -210,7 +209,7 @@ def test_removal_refused_then_repeated_gives_the_dimm_back(lab):
     scene.both_ways(guest)
 
 
-@three
+@pytest.mark.on("power7", "power9", faults=("power9-debug",))
 def test_blocks_of_page_cache_being_sent_come_and_go_unharmed(lab):
     """The file lies in hot-added memory on a node of its own and goes out by
     sendfile() while that memory is removed and its pages move elsewhere; the
@@ -254,7 +253,7 @@ def _shmem_of_node1(guest):
     return int(out.split()[-2]) >> 10 if out else 0
 
 
-@three
+@both
 def test_blocks_offline_and_online_20_times_under_traffic(lab):
     def change(guest):
         blocks = guest.dimm_blocks(guest.mem_add(2))

@@ -9,7 +9,7 @@ from ehealab import frames, scene
 from ehealab.guest import adapters
 
 
-@pytest.mark.on("power7", "power9", "power9-debug")
+@pytest.mark.on("power7", "power9", faults=("power9-debug",))
 def test_ping_goes_both_ways_between_guest_and_host(lab):
     guest = lab.boot(adapters(ports=1))
     scene.ready(guest)

@@ -12,7 +12,7 @@ from .errors import CaseError
 from .guest import CPUS
 from .kernel import VARIANTS as KERNELS
 from .qmp import QmpError
-from .run import LabError
+from .run import LabError, jobs
 
 # What demo and check need, in an order that fails early.
 DEFAULT = ("initramfs", "qemu", "kernel-plain", "kernel-debug",
@@ -107,8 +107,9 @@ def parser():
 
     def cases(sub):
         sub.add_argument("-k", dest="pattern", metavar="PATTERN")
-        sub.add_argument("-j", dest="jobs", type=int, default=2,
-                         help="guests at a time (default 2)")
+        sub.add_argument("-j", dest="jobs", type=int, default=jobs() + 1,
+                         help="guests at a time (default: one more than "
+                         "there are CPUs, for they often wait)")
 
     add("build", cmd_build).add_argument("artifact", nargs="*")
     add("list", cmd_list)

@@ -23,6 +23,9 @@ mount -t devpts devpts /dev/pts
 mount -t tmpfs tmpfs /tmp
 mount -t tmpfs tmpfs /run
 mount -t debugfs debugfs /sys/kernel/debug
+# leaks are looked for at the end of a case, not every now and then
+leaks=/sys/kernel/debug/kmemleak
+[ ! -e $leaks ] || echo scan=off >$leaks
 ip link set lo up
 cd /root
 if grep -qw lab.shell /proc/cmdline; then
