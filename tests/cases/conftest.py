@@ -91,11 +91,22 @@ def _repeats(items):
     """Of the parameters of a case, all but the plain kernel get the first."""
     seen = set()
     for item in items:
-        call = getattr(item, "callspec", None)
-        if call and call.params.get("platform", ("", "plain"))[1] != "plain":
+        if _kernel(item) != "plain":
             if item.function in seen:
                 yield item
             seen.add(item.function)
+
+
+def _kernel(item):
+    call = getattr(item, "callspec", None)
+    return call.params.get("platform", ("", "plain"))[1] if call else "plain"
+
+
+def _turn_of(item):
+    """The slow ones first, one after the other on one worker, so that nobody
+    waits for them in the end; those that want the machine alone last."""
+    return (item.get_closest_marker("serial") is not None,
+            _kernel(item) != "debug")
 
 
 def _left_out(config, items):
@@ -109,8 +120,7 @@ def pytest_collection_modifyitems(config, items):
     left_out = list(dict.fromkeys(_left_out(config, items)))
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
-    # long waits for the whole machine come last
-    items.sort(key=lambda item: item.get_closest_marker("serial") is not None)
+    items.sort(key=_turn_of)
 
 
 # Results

@@ -73,7 +73,10 @@ class Qmp:
                                         for k, v in arguments.items()}
             text = json.dumps(message)
             self._write_log(">", text)
-            self._sock.sendall(text.encode() + b"\n")
+            try:
+                self._sock.sendall(text.encode() + b"\n")
+            except OSError as err:
+                raise QmpError(f"{name}: QEMU is gone") from err
         with self._cond:
             self._cond.wait_for(lambda: ident in self._replies or self.closed,
                                 timeout)

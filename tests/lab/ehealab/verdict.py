@@ -7,6 +7,7 @@ The words are those of a powerpc kernel, which has no RIP.
 import re
 
 from . import coverage
+from .qmp import QmpError
 
 NEEDLES = re.compile("|".join((
     r"Oops:", r"\bBUG:", r"\bkernel BUG at", r"WARNING:", r"INFO: task",
@@ -93,5 +94,8 @@ def check(guest):
             coverage.save(guest, guest.name)
         guest.sync_console()
     if guest.qmp and not guest.qmp.closed:
-        out += _firmware(guest, alive)
+        try:
+            out += _firmware(guest, alive)
+        except QmpError as err:
+            out.append(f"the virtual HEA cannot be asked: {err}")
     return findings(guest.console_lines(), guest.allow) + out
