@@ -143,7 +143,7 @@ static void ehea_port_map_queues(struct ehea_port *port,
 	}
 }
 
-/* Let the stack use a published set; has it sent anything before? */
+/* Let the stack use a published set; @fresh: it has sent nothing yet. */
 static void ehea_port_begin(struct ehea_port *port, struct ehea_channels *set,
 			    bool fresh)
 {

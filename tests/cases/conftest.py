@@ -102,11 +102,15 @@ def _kernel(item):
     return call.params.get("platform", ("", "plain"))[1] if call else "plain"
 
 
-def _turn_of(item):
-    """The slow ones first, one after the other on one worker, so that nobody
-    waits for them in the end; those that want the machine alone last."""
-    return (item.get_closest_marker("serial") is not None,
-            _kernel(item) != "debug")
+def _in_order(items):
+    """Slow ones are spread over the first that each worker gets, so that
+    nobody waits for them in the end; who wants the machine alone comes last."""
+    slow = [item for item in items if _kernel(item) == "debug"]
+    rest = [item for item in items if _kernel(item) != "debug"]
+    rest.sort(key=lambda item: item.get_closest_marker("serial") is not None)
+    for n, item in enumerate(slow):
+        rest.insert(5 * n, item)
+    return rest
 
 
 def _left_out(config, items):
@@ -120,7 +124,7 @@ def pytest_collection_modifyitems(config, items):
     left_out = list(dict.fromkeys(_left_out(config, items)))
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
-    items.sort(key=_turn_of)
+    items[:] = _in_order(items)
 
 
 # Results
