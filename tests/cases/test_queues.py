@@ -669,7 +669,11 @@ def test_root_of_a_container_has_its_port_and_no_other(lab):
     inside.up()
     assert guest.sh(f"ethtool -g {name}; ethtool -l {name}") == shown
     pings.kill(signal.SIGINT)
-    assert " 0% packet loss" in pings.wait(), pings.output
+    sent, answered = map(int, re.search(
+        r"(\d+) packets transmitted, (\d+) packets received",
+        pings.wait()).groups())
+    # the last one may have been on its way
+    assert sent - answered <= 1, pings.output
     # the port outlives its container, with the address that it got there
     inside.end()
     guest.sh(f"ip link set {inside.name} address {scene.port_mac(guest, 1)}")
