@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ehealab import sources
+from ehealab.apt import require
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -23,6 +24,7 @@ NEEDED = ("Makefile", *kerneltree.CHANGED)
 @pytest.fixture(name="tree", params=["6.12", "7.2"])
 def make_tree(request, tmp_path):
     """What of a kernel tree concerns the driver, and an old driver in it."""
+    require("unifdef")
     origin, _ = sources.get(f"linux-{request.param}")
     for name in NEEDED:
         target = tmp_path / "linux" / name
