@@ -45,6 +45,21 @@ def test_every_send_form_delivers_every_byte(boot, form):
     assert m.port_stats()["tx_frames"] == 1
 
 
+def test_frames_go_out_after_the_delay(boot):
+    m, qp, link = wire(boot, tx_delay_ns=1_000_000)
+    frame = frames.ether(HOST, P1, 0x88b5, bytes(100))
+    qp.send(frame)
+    m.clock_step(900)
+    assert m.port_stats()["tx_frames"] == 0
+    m.clock_step(200)
+    assert link.recv() == frame
+    qp.send(frame)
+    m.set("tx-delay-ns", 0)
+    m.clock_step(1000)
+    qp.send(frame)
+    assert [link.recv(), link.recv()] == [frame, frame]
+
+
 def test_full_wqe_of_twenty_descriptors(boot):
     _, qp, link = wire(boot)
     frame = frames.ether(HOST, P1, 0x88b5, bytes(range(1, 220)))

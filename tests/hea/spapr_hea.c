@@ -739,6 +739,7 @@ static void hea_realize(DeviceState *dev, Error **errp)
                           HEA_MMIO_SIZE);
     memory_region_add_subregion(get_system_memory(), s->mmio_base, &s->mmio);
     s->bh = qemu_bh_new_guarded(hea_tx_bh, s, &s->ds.mem_reentrancy_guard);
+    s->tx_timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, hea_tx_bh, s);
     for (i = 0; i < s->nr_ports; i++) {
         hea_port_realize(s, i);
     }
@@ -818,6 +819,7 @@ static const HeaProp hea_u32_props[] = {
     HEA_PROP("max-mc", max_mc, "multicast MACs of a port, one is taken"),
     HEA_PROP("max-frame", max_frame, "longest jumbo frame with tag and FCS"),
     HEA_PROP("hcall-delay-us", hcall_delay_us, "busy time of each call"),
+    HEA_PROP("tx-delay-ns", tx_delay_ns, "doorbell to sending (0 = at once)"),
     HEA_PROP("epa-spacing", epa_spacing, "distance of register pages"),
     HEA_PROP("speed", speed, "code of the speed that a link comes up with"),
 };

@@ -206,6 +206,7 @@ typedef struct HeaConfig {
     uint32_t max_mc;
     uint32_t max_frame;
     uint32_t hcall_delay_us;
+    uint32_t tx_delay_ns;
     uint32_t epa_spacing;
     uint32_t speed;
     bool jumbo, promisc, speed_allowed, bcmc_allowed;
@@ -246,6 +247,7 @@ struct SpaprHea {
     unsigned nr_irqs;
 
     QEMUBH *bh;
+    QEMUTimer *tx_timer;
     QTAILQ_HEAD(, HeaQP) work;
     uint8_t *frame;             /* gathered by send */
     uint8_t *segment;           /* as it goes out */

@@ -31,6 +31,18 @@ typedef struct HeaSend {
 
 /* Work list */
 
+/* After a delay: at a time of the guest's clock, the same in each run */
+static void hea_tx_schedule(SpaprHea *s)
+{
+    int64_t now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+
+    if (!s->cfg.tx_delay_ns) {
+        qemu_bh_schedule(s->bh);
+    } else if (!timer_pending(s->tx_timer)) {
+        timer_mod_ns(s->tx_timer, now + s->cfg.tx_delay_ns);
+    }
+}
+
 void hea_tx_kick(HeaQP *qp)
 {
     SpaprHea *s = qp->res.hea;
@@ -38,7 +50,7 @@ void hea_tx_kick(HeaQP *qp)
     if (!qp->queued && qp->posted[HEA_SQ] && !qp->port->hold) {
         qp->queued = true;
         QTAILQ_INSERT_TAIL(&s->work, qp, work);
-        qemu_bh_schedule(s->bh);
+        hea_tx_schedule(s);
     }
 }
 
@@ -450,6 +462,6 @@ void hea_tx_bh(void *opaque)
     }
     /* Whoever is left was put on the list before this run, or during it */
     if (!QTAILQ_EMPTY(&s->work)) {
-        qemu_bh_schedule(s->bh);
+        hea_tx_schedule(s);
     }
 }
