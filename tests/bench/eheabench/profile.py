@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A guest whose instructions are counted by function (tests/bench/profile.c).
 
--icount makes the guest's time a count of instructions, so that figures do not
-depend on the host. The HEA's port hangs on a hub inside QEMU together with a
+-icount makes the guest's time a count of instructions, and the adapter sends
+at a time of the guest's clock, so that figures do not depend on the host: an
+idle guest's clock jumps to the next timer (sleep=off). The HEA's port hangs on a hub inside QEMU together with a
 virtio network card, which is in a network namespace of its own and plays the
 other end: its instructions are in other modules, or subtracted.
 """
@@ -20,6 +21,7 @@ FAR_MAC = "52:54:00:ea:ff:01"
 NO_MAC = "52:54:00:ea:ff:fe"         # nobody's
 NEAR_IP, FAR_IP, NO_IP = "10.77.0.1", "10.77.0.2", "10.77.0.9"
 CONTROL = "/proc/net/pktgen"
+TX_DELAY_NS = 2000                   # between a doorbell and its frames
 
 
 class Symbols:
@@ -90,7 +92,8 @@ class Machine:
     def __init__(self, module, qps=1, smp=1, mtu=1500):
         spec = Spec(module=module, smp=smp, mem=2048, maxmem=4096,
                     qemu="qemu-profiler", append="disable_radix=0",
-                    adapters=adapters(ports=1, net="hub:0", default_qps=qps))
+                    adapters=adapters(ports=1, net="hub:0", default_qps=qps,
+                                      tx_delay_ns=TX_DELAY_NS))
         self.guest = Guest(spec)
         self.vcpus = smp
         self.mtu = mtu
@@ -98,7 +101,7 @@ class Machine:
         self.symbols = None
         self._windows = 0
         spec.qemu_args = [
-            "-icount", "shift=0",
+            "-icount", "shift=0,sleep=off",
             "-netdev", "hubport,id=far,hubid=0", "-device",
             f"virtio-net-pci,netdev=far,mac={FAR_MAC},tx=timer,romfile=,"
             "host_mtu=9000", "-plugin",
