@@ -175,14 +175,13 @@ static inline bool ehea_tx_can_csum(const struct sk_buff *skb)
 	int network = skb_network_offset(skb);
 	const struct iphdr *iph = ip_hdr(skb);
 
-	if (skb->protocol != htons(ETH_P_IP) &&
-	    vlan_get_protocol(skb) != htons(ETH_P_IP))
-		return false;
 	if (network < ETH_HLEN || start + skb->csum_offset > U8_MAX ||
 	    start > (int)skb_headlen(skb) ||
 	    start - network < (int)sizeof(*iph))
 		return false;
-	if (start - network != iph->ihl * 4 || ip_is_fragment(iph))
+	/* Its EtherType is right in front of it, be there a tag or not. */
+	if (((const __be16 *)iph)[-1] != htons(ETH_P_IP) ||
+	    start - network != iph->ihl * 4 || ip_is_fragment(iph))
 		return false;
 	if (iph->protocol == IPPROTO_TCP)
 		return skb->csum_offset == offsetof(struct tcphdr, check);

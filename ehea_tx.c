@@ -354,13 +354,15 @@ static void ehea_tx_post(struct ehea_tx *tx, struct ehea_swqe *wqe,
 	WRITE_ONCE(tx->head, tx->head + 1);
 }
 
-/* Count segments. Return: bytes that they are more than the frame. */
+/*
+ * Count segments of a frame with @hdr bytes of headers. Return: bytes that they
+ * are more than the frame.
+ */
 static u32 ehea_tx_count_gso(struct ehea_tx_group *group,
-			     const struct sk_buff *skb)
+			     const struct sk_buff *skb, u32 hdr)
 {
 	u32 tag = skb_vlan_tag_present(skb) ? VLAN_HLEN : 0;
 	u32 mss = skb_shinfo(skb)->gso_size;
-	u32 hdr = skb_tcp_all_headers(skb);
 	u32 segs = DIV_ROUND_UP(skb->len - hdr, mss);
 	u32 last = skb->len - (segs - 1) * mss + tag;
 
@@ -423,8 +425,8 @@ static noinline __flatten netdev_tx_t ehea_xmit_large(struct ehea_channel *ch,
 		tx->open->held = true;
 		tx->skb[tx->skb_head++ & tx->mask] = skb;
 	}
-	if (skb_is_gso(skb))
-		bytes += ehea_tx_count_gso(tx->open, skb);
+	if (wqe->ctrl & cpu_to_be16(EHEA_SWQE_TSO))
+		bytes += ehea_tx_count_gso(tx->open, skb, wqe->imm_len);
 	else if (unlikely(bytes < ETH_ZLEN))
 		bytes = ehea_tx_padded(skb);
 	ehea_tx_post(tx, wqe, skb, be16_to_cpu(wqe->ctrl), bytes);

@@ -3,6 +3,7 @@
 
 #include <kunit/test.h>
 #include <linux/prandom.h>
+#include <linux/unaligned.h>
 
 #include "../../ehea_frame.h"
 #include "ehea_fake.h"
@@ -126,6 +127,11 @@ static void ehea_tx_descriptor_test(struct kunit *test)
 	kfree_skb(skb);
 }
 
+static void set_type(struct sk_buff *skb, u16 type)
+{
+	put_unaligned_be16(type, skb_network_header(skb) - sizeof(type));
+}
+
 /* Make a frame one that TCP wants segmented. */
 static void set_gso(struct sk_buff *skb, u32 options, u16 mss)
 {
@@ -136,7 +142,7 @@ static void set_gso(struct sk_buff *skb, u32 options, u16 mss)
 	iph->ihl = 5;
 	iph->frag_off = 0;
 	iph->protocol = IPPROTO_TCP;
-	skb->protocol = htons(ETH_P_IP);
+	set_type(skb, ETH_P_IP);
 	skb_set_transport_header(skb, ETH_HLEN + sizeof(*iph));
 	tcph = tcp_hdr(skb);
 	tcph->doff = (sizeof(*tcph) + options) / 4;
@@ -630,9 +636,9 @@ static void ehea_tx_csum_features_test(struct kunit *test)
 	ip_hdr(skb)->protocol = IPPROTO_SCTP;
 	KUNIT_EXPECT_FALSE(test, can_csum(skb));
 	ip_hdr(skb)->protocol = IPPROTO_UDP;
-	skb->protocol = htons(ETH_P_IPV6);
+	set_type(skb, ETH_P_IPV6);
 	KUNIT_EXPECT_FALSE(test, can_csum(skb));
-	skb->protocol = htons(ETH_P_IP);
+	set_type(skb, ETH_P_IP);
 	ip_hdr(skb)->ihl = 6;
 	KUNIT_EXPECT_FALSE(test, can_csum(skb));
 	skb->csum_start += 4;
