@@ -59,6 +59,7 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "on(*pairs, faults=()): CPU[-kernel]")
     config.addinivalue_line("markers", "long: runs with --faults only")
     config.addinivalue_line("markers", "serial: runs with no other guest")
+    config.addinivalue_line("markers", "parts: its parameters are no repeats")
     if not hasattr(config, "workerinput") and RUN_DIR not in os.environ:
         os.environ[RUN_DIR] = tempfile.mkdtemp(prefix="ehea-run-")
     config.case_results = {}
@@ -91,7 +92,7 @@ def _repeats(items):
     """Of the parameters of a case, all but the plain kernel get the first."""
     seen = set()
     for item in items:
-        if _kernel(item) != "plain":
+        if _kernel(item) != "plain" and not item.get_closest_marker("parts"):
             if item.function in seen:
                 yield item
             seen.add(item.function)
@@ -234,6 +235,7 @@ class Lab:
         self.name = _case_name(item.nodeid)
         self.guests = []
         self.long = item.config.getoption("--faults")
+        self.full = self.long and kernel == "plain"
         self.seed = item.config.getoption("--seed")
         self._tally = item.user_properties
         self._case = item.originalname
@@ -243,6 +245,13 @@ class Lab:
         print(f"make check K={self._case} SEED={self.seed}"
               + " FAULTS=1" * self.long)
         return random.Random(self.seed)
+
+    def amount(self, sample, full):
+        """How much to do of what may be done many times: a sample; with
+        --faults all of it, on the slow kernels ten samples."""
+        if self.full:
+            return full
+        return min(full, 10 * sample) if self.long else sample
 
     def tally(self, name, count=1):
         """Count what was injected, for the summary of the run."""

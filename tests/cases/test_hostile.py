@@ -138,13 +138,13 @@ def test_completions_full_of_nonsense_harm_nothing(lab):
     guest.hea.tolerated = LIES
     rand = lab.random()
     traffic = Numbered(guest, rand)
-    wanted = 1_000_000 if lab.long else 3000
+    wanted = lab.amount(3000, 1_000_000)
     done = spoilt = 0
     while done < wanted:
         traffic.listen()
         _spoil_completions(guest, rand)
         first = traffic.sent
-        for _ in range(40 if lab.long else 6):
+        for _ in range(lab.amount(6, 40)):
             traffic.batch()
         done += traffic.sent - first
         spoilt += _hits(guest)
@@ -184,7 +184,7 @@ def test_calls_that_answer_nonsense_harm_nothing(lab):
     adapter = guest.sh("devlink dev").split()[0].rstrip(":")
     guest.hea.set("max-mrs", 1000)
     rand, spoilt = lab.random(), 0
-    for _ in range(300 if lab.long else 12):
+    for _ in range(lab.amount(12, 300)):
         _spoil_calls(guest, rand)
         for command in ("modprobe -r ehea; modprobe ehea; "
                         f"ip link set {name} up", OPERATE.format(name, adapter),
@@ -205,7 +205,7 @@ def test_events_full_of_nonsense_harm_nothing(lab):
     guest, _ = _boot(lab)
     guest.allow.append("malfunction")
     rand = lab.random()
-    count = 100_000 if lab.long else 1500
+    count = lab.amount(1500, 100_000)
     for first in range(0, count, 50):
         seen = guest.hea.calls("H_RESET_EVENTS")
         for _ in range(50):
@@ -280,7 +280,7 @@ def test_frames_full_of_nonsense_harm_nothing(lab, mode):
                  f"ip link add link {name} name v7 type vlan id 7 && "
                  "ip link set v7 up")
     rand, peer = lab.random(), guest.peer()
-    count = 500_000 if lab.long else 10_000
+    count = lab.amount(10_000, 500_000)
     for _ in range(count // BATCH):
         peer.send_many([f for f in (_frame(rand, guest, peer)
                                     for _ in range(BATCH)) if f])
