@@ -49,7 +49,7 @@ def test_every_call_is_traced(lab):
                for line in lines)
 
 
-@pytest.mark.on("power9", "power9-debug")
+@pytest.mark.on("power9", faults=("power9-debug",))
 def test_answer_that_cannot_be_right_fails_the_open_and_nothing_else(lab):
     guest = lab.boot(adapters(ports=1))
     scene.load(guest)

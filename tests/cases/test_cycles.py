@@ -18,7 +18,7 @@ from eheabench.memory import Cycles             # noqa: E402
 CYCLES = {"plain": 30, "debug": 10}
 
 
-@pytest.mark.on("power7", "power9-debug")
+@pytest.mark.on("power7", faults=("power9-debug",))
 def test_many_cycles_lose_nothing_on_adds_and_leak_nothing(lab):
     """What "make bench MEMORY=1" does 500 times. The verdict at the case's
     end adds kmemleak and what is left in firmware after the unload."""

@@ -72,7 +72,7 @@ def _script(rand, count, ports, blocks, device):
     return "while :; do\n" + "\n".join(lines) + "\ndone >/dev/null 2>&1\n"
 
 
-@pytest.mark.on("power9", "power9-debug")
+@pytest.mark.on("power9-debug", faults=("power9",))
 def test_operators_in_a_hurry_break_nothing(lab):
     ports = 3
     # long where races and stray accesses are seen

@@ -82,7 +82,7 @@ def test_flaps_while_the_port_opens_and_closes_leave_it_usable(lab):
     scene.both_ways(guest)
 
 
-@pytest.mark.on("power7", "power9")
+@pytest.mark.on("power9", faults=("power7",))
 def test_carrier_follows_events_while_firmware_does_not_tell_the_state(lab):
     """What the event says has to do."""
     guest = lab.boot(adapters(ports=1))
@@ -97,7 +97,7 @@ def test_carrier_follows_events_while_firmware_does_not_tell_the_state(lab):
         scene.both_ways(guest, count=1)
 
 
-@pytest.mark.on("power7", "power9", faults=("power9-debug",))
+@pytest.mark.on("power9", faults=("power7", "power9-debug"))
 def test_flaps_while_the_driver_is_unloaded_and_loaded_harm_nothing(lab):
     guest = lab.boot(adapters(ports=2))
     scene.ready(guest, 2)

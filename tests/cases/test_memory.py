@@ -437,7 +437,7 @@ def test_ports_open_close_and_reset_while_memory_changes(lab):
         scene.both_ways(guest, port)
 
 
-@pytest.mark.on("power7", "power9", "power9-debug")
+@pytest.mark.on("power7", "power9", faults=("power9-debug",))
 def test_module_may_be_unloaded_and_loaded_while_memory_changes(lab):
     guest = _boot(lab, ports=1)
     job = guest.job("for i in $(seq 8); do modprobe -r ehea; modprobe ehea; "

@@ -90,7 +90,7 @@ def _flow_into(guest, name, queue, count, total=64):
                f"{total} frames in queue {queue}")
 
 
-@pytest.mark.on("power7", "power9")
+@pytest.mark.on("power9", faults=("power7",))
 def test_each_queue_names_its_napi_and_that_the_interrupt_of_its_name(lab):
     """irqbalance, and those who read netlink, have nothing else to go by; the
     numbers change with each set of queues."""

@@ -294,7 +294,7 @@ def test_counters_refused_by_firmware_leave_the_log_alone(lab):
 # Queues and the driver's own
 
 
-@pytest.mark.on("power7", "power9")
+@pytest.mark.on("power9", faults=("power7",))
 def test_queue_statistics_add_up_to_those_of_the_device(lab):
     guest = lab.boot(adapters(ports=1, default_qps=4))
     name = _quiet(guest)

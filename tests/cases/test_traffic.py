@@ -18,7 +18,7 @@ def test_ping_goes_both_ways_between_guest_and_host(lab):
         scene.ping(guest, scene.host_ip(), 2, size)
 
 
-@pytest.mark.on("power7", "power9", "power9-debug", "power9-7.2")
+@pytest.mark.on("power7", "power9", "power9-7.2", faults=("power9-debug",))
 def test_ping_goes_both_ways_between_two_ports_in_namespaces(lab):
     guest = lab.boot(adapters(ports=2, net="hub:0"))
     scene.load(guest)
@@ -58,7 +58,7 @@ def _echo(guest, sizes, seed=1, batch=64):
             assert frame.dst == peer.mac and frame.src == mac
 
 
-@pytest.mark.on("power7", "power9", "power9-debug", "power9-7.2")
+@pytest.mark.on("power7", "power9", "power9-7.2", faults=("power9-debug",))
 def test_every_frame_size_up_to_1514_arrives_byte_for_byte(lab):
     guest = lab.boot(adapters(ports=1))
     name = scene.ready(guest)[0]

@@ -89,16 +89,15 @@ def netlink(b):
 
 
 def iproute2(b):
-    """ip, tc, bridge, ss, nstat, devlink."""
+    """ip, tc, devlink."""
     include, library = netlink(b)
     b.job.run("configuring", ["./configure"], cwd=b.tree, env=environment())
     with open(b.tree / "config.mk", "a", encoding="utf-8") as config:
         config.write(f"HAVE_MNL:=y\nCFLAGS += -DHAVE_LIBMNL {include}\n"
                      f"LDLIBS += {library}\n")
-    b.make("SUBDIRS=lib ip tc bridge misc devlink", f"CC={CC}", "HOSTCC=gcc",
+    b.make("SUBDIRS=lib ip tc devlink", f"CC={CC}", "HOSTCC=gcc",
            "SHARED_LIBS=n", "LDFLAGS=-static")
-    for path in ("ip/ip", "tc/tc", "bridge/bridge", "misc/ss", "misc/nstat",
-                 "devlink/devlink"):
+    for path in ("ip/ip", "tc/tc", "devlink/devlink"):
         b.install(path)
 
 
@@ -211,6 +210,40 @@ def guest_files():
     return sorted(p for p in GUEST.rglob("*") if p.is_file())
 
 
+DISPATCH = """#include <string.h>
+{declarations}
+int main(int argc, char **argv)
+{{
+	const char *slash = strrchr(argv[0], '/');
+	const char *name = slash ? slash + 1 : argv[0];
+
+{calls}
+	return 127;
+}}
+"""
+
+
+def own_tools(job, work, target):
+    """Compile our own tools into one program that looks at its name: each
+    alone would bring its copy of the C library, which each boot unpacks."""
+    sources_ = [p for p in guest_files() if p.suffix == ".c"]
+    names = [p.stem for p in sources_]
+    objects = [work / f"{name}.o" for name in (*names, "labtools")]
+    (work / "labtools.c").write_text(DISPATCH.format(
+        declarations="\n".join(f"int {n}_main(int, char **);" for n in names),
+        calls="\n".join(f'\tif (!strcmp(name, "{n}"))\n\t\treturn '
+                        f"{n}_main(argc, argv);" for n in names)),
+        encoding="utf-8")
+    for path, made in zip((*sources_, work / "labtools.c"), objects):
+        name = [f"-Dmain={path.stem}_main"] if path in sources_ else []
+        job.run(f"compiling {path.name}", [CC, "-O2", "-Wall", *name, "-c",
+                                           "-o", made, path])
+    job.run("linking", [CC, "-static", "-s", "-o", target / "labtools",
+                        *objects, "-lpthread"])
+    for name in names:
+        (target / name).symlink_to("labtools")
+
+
 def build_initramfs(job, work, out):
     """Merge programs, our own tools and init into one archive."""
     require(*TOOLS)
@@ -225,11 +258,7 @@ def build_initramfs(job, work, out):
     # where the kernel and drmgr look for them
     for name in ("modprobe", "lsmod"):
         (root / "sbin" / name).symlink_to("../usr/bin/kmod")
-    for path in guest_files():
-        if path.suffix == ".c":
-            job.run(f"compiling {path.name}", [
-                CC, "-O2", "-Wall", "-static", "-o",
-                root / "usr/bin" / path.stem, path, "-lpthread"])
+    own_tools(job, work, root / "usr/bin")
     shutil.copytree(GUEST / "root", root, dirs_exist_ok=True)
     cpio.pack(job, root, out / "initramfs.cpio")
 
@@ -237,7 +266,8 @@ def build_initramfs(job, work, out):
 INITRAMFS = cache.Recipe(
     "initramfs", build_initramfs,
     lambda: [cache.get(one).name for one in USER.values()],
-    lambda: [inspect.getsource(build_initramfs), *guest_files(),
+    lambda: [inspect.getsource(build_initramfs), DISPATCH,
+             inspect.getsource(own_tools), *guest_files(),
              *(str(p.relative_to(GUEST)) for p in guest_files())],
     space=1 << 29, keep=8)
 
