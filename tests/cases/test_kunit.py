@@ -12,7 +12,7 @@ def _count(ktap):
     return results.count("ok"), results.count("not ok")
 
 
-@pytest.mark.on("power7", "power9", "power9-debug")
+@pytest.mark.on("power7", "power9", faults=("power9-debug",))
 def test_kunit_suites_pass_in_the_guest(lab):
     guest = lab.boot()
     guest.sh("modprobe kunit enable=1 && modprobe ehea_kunit", timeout=300)

@@ -111,7 +111,7 @@ def _transfer(guest, source, sink, size):
     guest.sh("rm /tmp/in /tmp/out")
 
 
-@pytest.mark.on("power7", "power9", "power9-7.2")
+@pytest.mark.on("power7", "power9-7.2", faults=("power9",))
 def test_64_mib_over_tcp_arrive_with_equal_sha256_both_ways(lab):
     guest = lab.boot(adapters(ports=2, net="hub:0"))
     scene.load(guest)
