@@ -8,12 +8,21 @@ from ehealab.guest import PAGE, Adapter, Port, adapters, mac
 from ehealab.hea import delta
 
 
+def _trickles(free):
+    """Whether a page per round was lost in the last ones. The first fill
+    caches."""
+    return len(free) > 15 and \
+        max(free[-15:-10]) - max(free[-5:]) >= 10 * PAGE / 1024
+
+
 @pytest.mark.on("power7", "power9-7.2", faults=("power9", "power9-debug"))
 def test_twenty_times_load_open_close_unload_leaves_nothing(lab):
     """Five times on the debug kernel, which is slow and finds leaks itself."""
     guest = lab.boot(adapters(ports=2))
     free = []
-    for _ in range(5 if lab.kernel == "debug" else 20):
+    rounds = 5 if lab.kernel == "debug" else 20
+    # other memory comes and goes, too; a leak goes on
+    while len(free) < rounds or _trickles(free) and len(free) < 3 * rounds:
         name = scene.ready(guest)[0]
         scene.ping(guest, scene.host_ip(), count=1)
         assert guest.hea.live()
@@ -21,11 +30,7 @@ def test_twenty_times_load_open_close_unload_leaves_nothing(lab):
         assert not guest.hea.live()
         guest.sh("echo 3 > /proc/sys/vm/drop_caches")
         free.append(guest.mem_free())
-    # the first rounds fill caches; from then on not a page per round may
-    # trickle away
-    assert lab.kernel == "debug" or \
-        max(free[5:10]) - max(free[15:]) < 10 * PAGE / 1024, \
-        f"MiB free after each round: {free}"
+    assert not _trickles(free), f"MiB free after each round: {free}"
 
 
 @pytest.mark.on("power9", faults=("power7", "power9-debug"))
