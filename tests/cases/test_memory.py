@@ -56,7 +56,7 @@ def _routed(lab, rate, change, props=None, **fields):
     return guest, scene.lost(traffic)
 
 
-@newest
+@pytest.mark.on("power7", "power9", "power9-7.2", faults=("power9-debug",))
 @pytest.mark.parametrize("lmbs", [1, 8])
 def test_add_under_traffic_loses_no_frame(lab, lmbs):
     def change(guest):

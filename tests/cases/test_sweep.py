@@ -326,7 +326,7 @@ def test_each_allocation_of_each_operation_may_fail(lab, allocating):
     _arm_allocations(sweep.guest)
     rand, struck = lab.random(), 0
     if not lab.long:
-        allocating = rand.sample(allocating, 3)
+        allocating = rand.sample(allocating, 2)
     for operation in allocating:
         nth = 1
         while True:
@@ -359,7 +359,7 @@ def test_allocations_of_work_that_nobody_waits_for_may_fail(lab, workers):
     _arm_allocations(sweep.guest)
     guest, struck = sweep.guest, 0
     if not lab.long:
-        workers = lab.random().sample(workers, 2)
+        workers = lab.random().sample(workers, 1)
     for operation in workers:
         for nth in range(1, 41) if lab.long else (1, 4):
             for kind in ("failslab", "fail_page_alloc"):

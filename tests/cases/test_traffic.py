@@ -120,6 +120,7 @@ def test_64_mib_over_tcp_arrive_with_equal_sha256_both_ways(lab):
         _transfer(guest, source, sink, 64 << 20)
 
 
+@pytest.mark.long
 @pytest.mark.on("power9-debug")
 def test_8_mib_over_tcp_arrive_with_equal_sha256_under_debug(lab):
     guest = lab.boot(adapters(ports=2, net="hub:0"))
