@@ -20,7 +20,6 @@ INJECT = "/sys/kernel/debug/notifier-error-inject/memory/actions"
 both = pytest.mark.on("power7", "power9")
 # frames per second, each way
 RATES = {"plain": 1000, "7.2": 1000, "debug": 500}
-newest = pytest.mark.on("power7", "power9", "power9-debug", "power9-7.2")
 
 
 def _registrations(guest, adapter=0):
@@ -78,7 +77,7 @@ def test_burst_of_blocks_is_one_registration(lab):
     assert _registrations(guest) == before + 1
 
 
-@newest
+@pytest.mark.on("power7", "power9", "power9-debug", "power9-7.2")
 @pytest.mark.parametrize("lmbs", [1, 8])
 def test_removal_under_traffic_loses_only_what_a_paused_queue_drops(lab, lmbs):
     def change(guest):
