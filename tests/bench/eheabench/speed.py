@@ -22,7 +22,7 @@ from .profile import FAR, FAR_IP, NEAR_IP, NO_IP, NO_MAC, Machine
 
 FRAMES = 10000
 BURST = 32
-STREAM_MIB = 32
+STREAM_MIB = 192                # how it is cut into frames varies
 TRIPS = 500
 PROFILE_LINES = 60              # and all functions of this driver
 SIZES = (64, 192, 256, 1500, 9000)
