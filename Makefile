@@ -82,7 +82,7 @@ help:
 	@echo '  make demo      load the driver, pass traffic, add and remove memory'
 	@echo '  make check     all cases; K=PATTERN, CPU=power7|power8|power9,'
 	@echo '                 KERNEL=plain|debug choose some; FAULTS=1: faults'
-	@echo '                 in full, an hour more; SEED=N: of what is random'
+	@echo '                 in full, for hours; SEED=N: of what is random'
 	@echo '  make coverage  which lines of the driver the cases run; K=PATTERN'
 	@echo '  make shell     a guest with the driver at hand'
 	@echo '  make bench     measurements of speed; MEMORY=1: of memory hotplug'

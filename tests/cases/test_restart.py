@@ -16,7 +16,7 @@ def _writes_nothing(guest):
     assert guest.hea.stats()["dma"]["write_bytes"] == written
 
 
-APPEND = "console=hvc0 panic=-1 rdinit=/lab/init"
+APPEND = "console=hvc0 panic=-1 rdinit=/usr/bin/labinit"
 
 
 @pytest.mark.on("power7", "power9")

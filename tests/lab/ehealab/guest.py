@@ -223,7 +223,7 @@ class Machine:
         out += self._machine() + self._consoles()
         out += ["-kernel", str(artifact(f"kernel-{spec.kernel}") / "vmlinux"),
                 "-initrd", f"{self.dir}/initrd",
-                "-append", "console=hvc0 panic=-1 rdinit=/lab/init "
+                "-append", "console=hvc0 panic=-1 rdinit=/usr/bin/labinit "
                 f"{spec.append}".strip()]
         if not spec.reboot:
             out += ["-no-reboot"]
@@ -231,9 +231,9 @@ class Machine:
 
 
 def _module_archive(spec):
-    """The archive of this boot: first program, driver, the case's files."""
+    """The archive of this boot: the driver, the case's files."""
     archive = overlay.Archive()
-    archive.add("lab/init", overlay.INIT, 0o755)
+    archive.add("lab/shell", overlay.SHELL)
     if spec.module:
         root = artifact(f"{spec.module}-{spec.kernel}") / "root"
         for path in sorted(p for p in root.rglob("*") if p.is_file()):

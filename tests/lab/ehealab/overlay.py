@@ -2,37 +2,16 @@
 """The part of the initial root file system that differs from boot to boot.
 
 The kernel unpacks archives that follow one another, later files replace
-earlier ones. This one holds the driver's module, the first program and what a
-case brings along.
+earlier ones. This one holds the driver's module and what a case brings along.
 """
 
 import os
 import stat
 from pathlib import Path
 
-# First program: mounts, then the command agent on the second terminal. With
-# lab.shell on the kernel command line the first terminal gets a shell.
-INIT = """#!/bin/sh
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=linux
-mkdir -p /proc /sys /dev /tmp /run /var/run/netns /root
-mount -t proc proc /proc
-mount -t sysfs sysfs /sys
-mount -t devtmpfs dev /dev 2>/dev/null
-mkdir -p /dev/pts /dev/shm
-mount -t devpts devpts /dev/pts
-mount -t tmpfs tmpfs /tmp
-mount -t tmpfs tmpfs /run
-mount -t debugfs debugfs /sys/kernel/debug
-# leaks are looked for at the end of a case, not every now and then
-leaks=/sys/kernel/debug/kmemleak
-[ ! -e $leaks ] || echo scan=off >$leaks
-ip link set lo up
-cd /root
-if grep -qw lab.shell /proc/cmdline; then
-	[ -e /lab/motd ] && cat /lab/motd >/dev/hvc0
-	while :; do setsid cttyhack sh </dev/hvc0 >/dev/hvc0 2>&1; done &
-fi
-exec labagent /dev/hvc1
+# What labinit.c starts on the first terminal with lab.shell.
+SHELL = """[ -e /lab/motd ] && cat /lab/motd >/dev/hvc0
+while :; do setsid cttyhack sh </dev/hvc0 >/dev/hvc0 2>&1; done
 """
 
 

@@ -253,7 +253,7 @@ def build_initramfs(job, work, out):
         shutil.copytree(cache.get(one) / "root", root, symlinks=True,
                         dirs_exist_ok=True)
     for name in ("dev", "proc", "sys", "tmp", "run", "etc", "root", "mnt",
-                 "var/run", "var/log", "var/lock", "lib/modules"):
+                 "var/run/netns", "var/log", "var/lock", "lib/modules"):
         (root / name).mkdir(parents=True, exist_ok=True)
     # where the kernel and drmgr look for them
     for name in ("modprobe", "lsmod"):
