@@ -42,7 +42,7 @@
 /* Any number will do, as long as MR, SMR and QP agree. */
 #define EHEA_PD			0x48454100
 
-/* Ring sizes, 2^n - 1. RQ3 is filled only while the MTU asks for it. */
+/* Ring sizes, 2^n - 1. RQ3 is as small as can be unless the MTU asks for it. */
 #define EHEA_DEF_ENTRIES_SQ	1023
 #define EHEA_DEF_ENTRIES_RQ1	2047
 #define EHEA_DEF_ENTRIES_RQ2	1023
@@ -79,6 +79,17 @@ struct ehea_region {
 	struct ehea_busmap *map;
 	unsigned int views;
 };
+
+/**
+ * ehea_needs_rq3 - does a frame of the MTU need a buffer of RQ3?
+ * @mtu: without header, tag and FCS
+ *
+ * Return: false if RQ2's are large enough.
+ */
+static inline bool ehea_needs_rq3(u32 mtu)
+{
+	return mtu + EHEA_FRAME_OVERHEAD > EHEA_RQ2_FRAME_MAX;
+}
 
 /**
  * struct ehea_view - how one channel reaches memory: a map and its keys

@@ -134,6 +134,9 @@ static int ehea_channel_create_queues(struct ehea_channel *ch,
 	int err;
 
 	memcpy(qp.entries, config->entries, sizeof(qp.entries));
+	/* To which nothing will be posted: the smallest that there may be. */
+	if (!ehea_needs_rq3(config->mtu))
+		qp.entries[EHEA_RQ3] = EHEA_MIN_ENTRIES;
 	err = ehea_eq_create(hea, &ch->eq, EHEA_EQ_COMPLETION,
 			     EHEA_COMPLETION_EQES);
 	if (err)

@@ -650,9 +650,13 @@ void ehea_rx_fill(struct ehea_channel *ch)
 	int i;
 
 	local_bh_disable();
-	for (i = 0; i < ARRAY_SIZE(ch->rq); i++)
-		if (ch->rq[i].free)
-			ehea_rq_refill(ch, &ch->rq[i]);
+	for (i = 0; i < ARRAY_SIZE(ch->rq); i++) {
+		if (!ch->rq[i].pool)
+			continue;
+		ehea_rq_refill(ch, &ch->rq[i]);
+		/* A pool takes 64 pages at once; let go of those left over. */
+		page_pool_update_nid(ch->rq[i].pool, NUMA_NO_NODE);
+	}
 	ehea_qp_post(&ch->qp, EHEA_QP_RQ1A, ch->qp.entries[EHEA_RQ1]);
 	local_bh_enable();
 }
@@ -799,7 +803,7 @@ static int ehea_rq_create(struct ehea_channel *ch, enum ehea_qp_queue queue,
  */
 int ehea_rx_create(struct ehea_channel *ch, u32 mtu)
 {
-	bool large = mtu + EHEA_FRAME_OVERHEAD > EHEA_RQ2_FRAME_MAX;
+	bool large = ehea_needs_rq3(mtu);
 	const u32 *entries = ch->qp.entries;
 	int err;
 
