@@ -81,17 +81,6 @@ struct ehea_region {
 };
 
 /**
- * ehea_needs_rq3 - does a frame of the MTU need a buffer of RQ3?
- * @mtu: without header, tag and FCS
- *
- * Return: false if RQ2's are large enough.
- */
-static inline bool ehea_needs_rq3(u32 mtu)
-{
-	return mtu + EHEA_FRAME_OVERHEAD > EHEA_RQ2_FRAME_MAX;
-}
-
-/**
  * struct ehea_view - how one channel reaches memory: a map and its keys
  * @map: of @region; read together with the keys, so they always match
  * @send_lkey: key for descriptors of the SQ
@@ -120,6 +109,17 @@ struct ehea_view {
 	u32 sq_mark;
 	u32 rq_mark[2];
 };
+
+/**
+ * ehea_needs_rq3 - does a frame of the MTU need a buffer of RQ3?
+ * @mtu: without header, tag and FCS
+ *
+ * Return: false if RQ2's are large enough.
+ */
+static inline bool ehea_needs_rq3(u32 mtu)
+{
+	return mtu + EHEA_FRAME_OVERHEAD > EHEA_RQ2_FRAME_MAX;
+}
 
 /*
  * Add to a counter that has one writer: u64_stats_add() excludes interrupts on
