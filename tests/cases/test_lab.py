@@ -114,12 +114,14 @@ class _Ear:
         self.heard = heard
 
     def write(self, text):
-        """Listen."""
+        """Listen, and pass on."""
+        sys.__stderr__.write(text)
         if "waiting for it" in text:
             self.heard.set()
 
     def flush(self):
-        """Nothing is kept."""
+        """Pass on."""
+        sys.__stderr__.flush()
 
     def isatty(self):
         """It is none."""
