@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * labinit: the guest's first program. Mounts what every Linux has, and becomes
- * the command agent on the second terminal. With lab.shell on the kernel command
- * line /lab/shell runs beside it.
+ * the command agent on the second terminal. With lab.shell on the kernel's
+ * command line /lab/shell runs beside it.
  *
  * In C, for each command of a script costs an emulated guest some 20 ms.
  */
@@ -54,7 +54,7 @@ static int wants_shell(void)
 
 	(void)!read(fd, line, sizeof(line) - 1);
 	close(fd);
-	return strstr(line, "lab.shell") != NULL;
+	return !!strstr(line, "lab.shell");
 }
 
 int main(int argc, char **argv)
