@@ -3,9 +3,10 @@
 
 -icount makes the guest's time a count of instructions, and the adapter sends
 at a time of the guest's clock, so that figures do not depend on the host: an
-idle guest's clock jumps to the next timer (sleep=off). The HEA's port hangs on a hub inside QEMU together with a
-virtio network card, which is in a network namespace of its own and plays the
-other end: its instructions are in other modules, or subtracted.
+idle guest's clock jumps to the next timer (sleep=off). The HEA's port hangs on
+a hub inside QEMU together with a virtio network card, which is in a network
+namespace of its own and plays the other end: its instructions are in other
+modules, or subtracted.
 """
 
 import bisect
