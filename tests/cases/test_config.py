@@ -62,6 +62,23 @@ def test_mac_change_refused_by_firmware_keeps_the_old_one(lab):
     scene.both_ways(guest)
 
 
+def test_rq3_has_its_smallest_ring_until_the_mtu_needs_it(lab):
+    guest = lab.boot(adapters(ports=1))
+    scene.load(guest)
+    name = guest.netdev()
+
+    def pages(mtu):
+        guest.sh(f"ip link set {name} mtu {mtu}")
+        before = guest.hea.calls("H_REGISTER_HEA_RPAGES")
+        guest.sh(f"ip link set {name} up")
+        scene.carrier(guest, name)
+        guest.sh(f"ip link set {name} down")
+        return guest.hea.calls("H_REGISTER_HEA_RPAGES") - before
+    pages(1500)                         # the first open registers the MR, too
+    # 512 WQEs of 128 bytes, or 128 of them, in pages of 4096
+    assert pages(9000) == pages(1500) + 12
+
+
 @pytest.mark.on("power7", "power9")
 def test_mtu_of_9000_carries_jumbo_frames_both_ways(lab):
     guest = lab.boot(adapters(ports=1))
