@@ -226,16 +226,16 @@ int main(int argc, char **argv)
 def own_tools(job, work, target):
     """Compile our own tools into one program that looks at its name: each
     alone would bring its copy of the C library, which each boot unpacks."""
-    sources_ = [p for p in guest_files() if p.suffix == ".c"]
-    names = [p.stem for p in sources_]
+    files = [p for p in guest_files() if p.suffix == ".c"]
+    names = [p.stem for p in files]
     objects = [work / f"{name}.o" for name in (*names, "labtools")]
     (work / "labtools.c").write_text(DISPATCH.format(
         declarations="\n".join(f"int {n}_main(int, char **);" for n in names),
         calls="\n".join(f'\tif (!strcmp(name, "{n}"))\n\t\treturn '
                         f"{n}_main(argc, argv);" for n in names)),
         encoding="utf-8")
-    for path, made in zip((*sources_, work / "labtools.c"), objects):
-        name = [f"-Dmain={path.stem}_main"] if path in sources_ else []
+    for path, made in zip((*files, work / "labtools.c"), objects):
+        name = [f"-Dmain={path.stem}_main"] if path in files else []
         job.run(f"compiling {path.name}", [CC, "-O2", "-Wall", *name, "-c",
                                            "-o", made, path])
     job.run("linking", [CC, "-static", "-s", "-o", target / "labtools",

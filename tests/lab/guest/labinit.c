@@ -75,8 +75,10 @@ int main(int argc, char **argv)
 	setenv("HOME", "/root", 1);
 	setenv("TERM", "linux", 1);
 	(void)!chdir("/root");
-	if (wants_shell() && !fork())
+	if (wants_shell() && !fork()) {
 		execl("/bin/sh", "sh", "/lab/shell", NULL);
+		_exit(1);
+	}
 	execl("/usr/bin/labagent", "labagent", "/dev/hvc1", NULL);
 	return 1;
 }
