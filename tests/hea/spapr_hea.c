@@ -738,7 +738,8 @@ static void hea_realize(DeviceState *dev, Error **errp)
     memory_region_init_io(&s->mmio, OBJECT(s), &hea_mmio_ops, s, "spapr-hea",
                           HEA_MMIO_SIZE);
     memory_region_add_subregion(get_system_memory(), s->mmio_base, &s->mmio);
-    s->bh = qemu_bh_new_guarded(hea_tx_bh, s, &s->ds.mem_reentrancy_guard);
+    s->bh = aio_bh_new_guarded(qemu_get_aio_context(), hea_tx_bh, s,
+                               &s->ds.mem_reentrancy_guard);
     s->tx_timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, hea_tx_bh, s);
     for (i = 0; i < s->nr_ports; i++) {
         hea_port_realize(s, i);

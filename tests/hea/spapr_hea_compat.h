@@ -61,9 +61,9 @@ static inline void hea_set_props(DeviceClass *dc, const Property *props,
 #endif
 
 /* Came with 8.1, and with what was carried over to 7.2 */
-#ifndef qemu_bh_new_guarded
-#define qemu_bh_new_guarded(cb, opaque, guard) \
-    qemu_bh_new_full(cb, opaque, stringify(cb))
+#ifndef aio_bh_new_guarded
+#define aio_bh_new_guarded(ctx, cb, opaque, guard) \
+    aio_bh_new_full(ctx, cb, opaque, stringify(cb))
 #endif
 
 #ifndef bql_lock
