@@ -611,10 +611,11 @@ static void ehea_rx_give_back(struct ehea_channel *ch, u32 slots)
  */
 int ehea_rx_poll(struct ehea_channel *ch, int budget)
 {
-	u32 work = ehea_rx_frames(ch, budget);
+	u32 work = 0;
 	int i;
 
-	if (work) {
+	if (ehea_rx_pending(ch)) {
+		work = ehea_rx_frames(ch, budget);
 		/* Not before they are read: see ehea_take_fired(). */
 		atomic_set(&ch->recv_fired, EHEA_FIRED);
 		ehea_rx_give_back(ch, work);
