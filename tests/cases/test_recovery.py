@@ -81,6 +81,8 @@ def test_qp_error_whose_interrupt_was_lost_is_found_by_a_port_that_only_hears(
     guest.sh(f"echo 1 > /proc/sys/net/ipv6/conf/{name}/disable_ipv6; "
              f"ethtool -L {name} combined 2", check=False)
     scene.up(guest)
+    guest.sh(f"ip neigh replace {scene.host_ip()} lladdr {scene.host_mac()} "
+             f"nud permanent dev {name}")    # it is not probed either
     scene.both_ways(guest)
     for qp in (1, 0):
         guest.hea.fault("irq=aff,times=1,drop")
