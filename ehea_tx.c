@@ -604,19 +604,21 @@ static void ehea_tx_flush_stale(struct ehea_channel *ch)
 		ehea_tx_flush(ch);
 }
 
-/* What completed groups amount to. */
-struct ehea_tx_done {
-	u32 packets;
-	u32 bytes;
-	u32 csum;
-	u32 gso;
-	u32 gso_wire;
-	u32 wqes;
-};
+/* Group by group: sums would only be kept in registers that are not there. */
+static void ehea_tx_count_group(struct ehea_tx_stats *stats,
+				const struct ehea_tx_group *group, u32 wqes)
+{
+	u64_stats_update_begin(&stats->syncp);
+	ehea_stats_add(&stats->packets, wqes + group->extra);
+	ehea_stats_add(&stats->bytes, group->bytes);
+	ehea_stats_add(&stats->csum, group->csum);
+	ehea_stats_add(&stats->gso_packets, group->gso);
+	ehea_stats_add(&stats->gso_wire_packets, group->gso_wire);
+	u64_stats_update_end(&stats->syncp);
+}
 
-static void ehea_tx_complete_group(struct ehea_tx *tx,
-				   const struct ehea_tx_group *group,
-				   struct ehea_tx_done *done, int budget)
+static void ehea_tx_free_group(struct ehea_tx *tx,
+			       const struct ehea_tx_group *group, int budget)
 {
 	unsigned int nr;
 
@@ -625,15 +627,6 @@ static void ehea_tx_complete_group(struct ehea_tx *tx,
 	for (nr = 0; unlikely(group->bounces >> nr); nr++)
 		if (group->bounces & BIT(nr))
 			clear_bit(nr, &tx->bounce_busy);
-
-	done->packets += group->head - tx->tail + group->extra;
-	done->bytes += group->bytes;
-	done->csum += group->csum;
-	done->gso += group->gso;
-	done->gso_wire += group->gso_wire;
-	done->wqes += group->head - tx->tail;
-	/* The slots are the producer's once it sees this. */
-	smp_store_release(&tx->tail, group->head);
 }
 
 static bool ehea_tx_may_wake(const struct ehea_channel *ch)
@@ -644,31 +637,30 @@ static bool ehea_tx_may_wake(const struct ehea_channel *ch)
 static void ehea_tx_complete(struct ehea_channel *ch, u32 groups, int budget)
 {
 	struct ehea_tx_stats *stats = &ch->stats->tx;
-	struct ehea_tx_done done = {};
 	struct ehea_tx *tx = &ch->tx;
+	u32 old = tx->tail, bytes = 0;
 	int woken;
 
 	while (groups--) {
-		ehea_tx_complete_group(tx,
-				       &tx->group[tx->group_tail & tx->mask],
-				       &done, budget);
-		tx->group_tail++;
+		const struct ehea_tx_group *group =
+			&tx->group[tx->group_tail++ & tx->mask];
+
+		ehea_tx_free_group(tx, group, budget);
+		ehea_tx_count_group(stats, group, group->head - tx->tail);
+		bytes += group->bytes;
+		/* The slots are the producer's once it sees this. */
+		smp_store_release(&tx->tail, group->head);
 	}
 
-	woken = __netif_txq_completed_wake(ch->txq, done.wqes, done.bytes,
+	woken = __netif_txq_completed_wake(ch->txq, tx->tail - old, bytes,
 					   ehea_tx_room(tx),
 					   ehea_tx_wake_at(tx),
 					   !ehea_tx_may_wake(ch));
-
-	u64_stats_update_begin(&stats->syncp);
-	ehea_stats_add(&stats->packets, done.packets);
-	ehea_stats_add(&stats->bytes, done.bytes);
-	ehea_stats_add(&stats->csum, done.csum);
-	ehea_stats_add(&stats->gso_packets, done.gso);
-	ehea_stats_add(&stats->gso_wire_packets, done.gso_wire);
-	if (!woken)
+	if (!woken) {
+		u64_stats_update_begin(&stats->syncp);
 		u64_stats_inc(&stats->wake);
-	u64_stats_update_end(&stats->syncp);
+		u64_stats_update_end(&stats->syncp);
+	}
 }
 
 static noinline void ehea_tx_count_errors(struct ehea_channel *ch, u32 errors,
