@@ -21,7 +21,7 @@ from . import plot
 from .memory import DRIVERS, FAILED, NAMES, say
 from .profile import FAR, FAR_IP, NEAR_IP, NO_IP, NO_MAC, Machine
 
-FRAMES = 10000
+FRAMES = 20000
 BURST = 32
 STREAMS, STREAM_MIB = 4, 64     # how one is cut into frames varies
 TRIPS = 500
@@ -214,7 +214,7 @@ class Speed:
         with Machine(DRIVERS[driver], qps=qps, smp=max(2, vcpus)) as machine:
             self._spread_interrupts(machine, vcpus)
             machine.generator(
-                False, vcpus, pkt_size=60, count=FRAMES // 2, delay=0,
+                False, vcpus, pkt_size=60, count=2 * FRAMES, delay=0,
                 clone_skb=FRAMES, burst=BURST, dst_mac=NO_MAC, dst=NO_IP,
                 queue_map_min=queue, queue_map_max=queue)
             machine.generate(False)
