@@ -374,6 +374,30 @@ struct ehea_channel {
 };
 
 /**
+ * ehea_tx_pending - is a send completion waiting?
+ * @ch: channel
+ *
+ * Context: NAPI; elsewhere the answer may be old.
+ * Return: true if one is.
+ */
+static inline bool ehea_tx_pending(const struct ehea_channel *ch)
+{
+	return ehea_ring_peek_cqe(&ch->send_cq.ring);
+}
+
+/**
+ * ehea_rx_pending - is a receive completion waiting?
+ * @ch: channel
+ *
+ * Context: NAPI; elsewhere the answer may be old.
+ * Return: true if one is.
+ */
+static inline bool ehea_rx_pending(const struct ehea_channel *ch)
+{
+	return ehea_ring_peek_cqe(&ch->qp.ring[EHEA_RQ1]);
+}
+
+/**
  * struct ehea_config - what an administrator chooses for a port's queues
  * @channels: number of QPs
  * @mtu: as of the network device; decides on the buffers
@@ -596,7 +620,6 @@ void ehea_tx_set_frames(struct ehea_channel *ch, u32 frames);
 int ehea_tx_prepare(struct ehea_channel *ch);
 void ehea_tx_destroy(struct ehea_channel *ch);
 void ehea_tx_clean(struct ehea_channel *ch, int budget);
-bool ehea_tx_pending(const struct ehea_channel *ch);
 void ehea_tx_set_quiet(struct ehea_channel *ch, bool quiet);
 void ehea_tx_finish(struct ehea_channel *ch);
 void ehea_tx_wake(struct ehea_channel *ch);
@@ -613,7 +636,6 @@ int ehea_rx_create(struct ehea_channel *ch, u32 mtu);
 void ehea_rx_fill(struct ehea_channel *ch);
 void ehea_rx_destroy(struct ehea_channel *ch);
 int ehea_rx_poll(struct ehea_channel *ch, int budget);
-bool ehea_rx_pending(const struct ehea_channel *ch);
 void ehea_rx_mark(struct ehea_channel *ch, struct ehea_view *view);
 bool ehea_rx_turned(const struct ehea_channel *ch,
 		    const struct ehea_view *view);

@@ -126,21 +126,28 @@ static noinline u64 ehea_rq_other_page(struct ehea_channel *ch,
 	return bus;
 }
 
+/* From where the CPU sees the page at hand to where the adapter does. */
+static u64 ehea_rq_offset(const struct ehea_rq *rq, u64 bus)
+{
+	return bus - (unsigned long)rq->frag;
+}
+
 /* Take a new page. Most lie in the section where the one before was. */
 static bool ehea_rq_new_page(struct ehea_channel *ch, struct ehea_rq *rq,
 			     const struct ehea_busmap *map,
-			     struct ehea_spot *spot, u64 *bus)
+			     struct ehea_spot *spot, u64 *offset)
 {
 	struct page *page = page_pool_dev_alloc_pages(rq->pool);
+	u64 bus;
 
 	if (likely(page) &&
 	    likely(ehea_busmap_lookup_near(map, spot, page_to_phys(page), 1,
-					   bus))) {
+					   &bus)))
 		ehea_rq_use_page(rq, page);
-		return true;
-	}
-	*bus = ehea_rq_other_page(ch, rq, map, page);
-	return *bus != EHEA_BUSMAP_HOLE;
+	else
+		bus = ehea_rq_other_page(ch, rq, map, page);
+	*offset = ehea_rq_offset(rq, bus);
+	return bus != EHEA_BUSMAP_HOLE;
 }
 
 /* Let go of what is left of the page at hand. */
@@ -225,11 +232,10 @@ static noinline void ehea_rq_put_recycled(struct ehea_rq *rq,
 
 /*
  * Put buffers of the page at hand into at most @count slots from @head on, up
- * to the end of the ring. @bus is where the next buffer is, and goes on.
- * Return: how many; 0 if a slot is still in use.
+ * to the end of the ring. Return: how many; 0 if a slot is still in use.
  */
-static u32 ehea_rq_put_page(struct ehea_rq *rq, u64 *bus, u32 head, u32 count,
-			    __be32 lkey)
+static u32 ehea_rq_put_page(struct ehea_rq *rq, u64 offset, u32 head,
+			    u32 count, __be32 lkey)
 {
 	u32 slot = head & rq->mask, truesize = rq->truesize;
 	struct ehea_rwqe *wqe = &rq->wqe[slot];
@@ -239,19 +245,22 @@ static u32 ehea_rq_put_page(struct ehea_rq *rq, u64 *bus, u32 head, u32 count,
 
 	end = start + min3(count, rq->left, rq->mask + 1 - slot);
 	do {
-		if (unlikely(!ehea_rq_put(wqe++, buf, frag, *bus, lkey)))
+		if (unlikely(!ehea_rq_put(wqe++, buf, frag,
+					  offset + (unsigned long)frag, lkey)))
 			break;
 		frag += truesize;
-		*bus += truesize;
 	} while (++buf < end);
 	rq->frag = frag;
 	rq->left -= buf - start;
 	return buf - start;
 }
 
-/* Fill slots with buffers of pages. Return: slots left without one. */
+/*
+ * Fill slots with buffers of pages, first of the one at hand, if there is one.
+ * Return: slots left without one.
+ */
 static u32 ehea_rq_put_pages(struct ehea_channel *ch, struct ehea_rq *rq,
-			     struct ehea_view *view, u64 bus)
+			     struct ehea_view *view, u64 offset)
 {
 	struct ehea_spot *spot = &view->pages[rq - ch->rq];
 	u32 head = rq->head, free = rq->free;
@@ -259,10 +268,11 @@ static u32 ehea_rq_put_pages(struct ehea_channel *ch, struct ehea_rq *rq,
 	while (free) {
 		u32 done;
 
-		if (!rq->left &&
-		    unlikely(!ehea_rq_new_page(ch, rq, view->map, spot, &bus)))
+		if (!rq->left && unlikely(!ehea_rq_new_page(ch, rq, view->map,
+							    spot, &offset)))
 			break;
-		done = ehea_rq_put_page(rq, &bus, head, free, view->recv_lkey);
+		done = ehea_rq_put_page(rq, offset, head, free,
+					view->recv_lkey);
 		if (unlikely(!done))
 			break;
 		head += done;
@@ -286,7 +296,8 @@ static u32 ehea_rq_write_free(struct ehea_channel *ch, struct ehea_rq *rq,
 		if (unlikely(bus == EHEA_BUSMAP_HOLE))
 			ehea_rq_drop_page(rq);
 	}
-	WRITE_ONCE(rq->free, ehea_rq_put_pages(ch, rq, view, bus));
+	WRITE_ONCE(rq->free, ehea_rq_put_pages(ch, rq, view,
+					       ehea_rq_offset(rq, bus)));
 	return count - rq->free;
 }
 
@@ -540,10 +551,11 @@ static struct sk_buff *ehea_rx_skb(struct ehea_channel *ch,
 		done->inlined++;
 		return ehea_rx_inline(ch, cqe);
 	}
-	if (queue == EHEA_RQ2)
-		return ehea_rx_buffer(ch, &ch->rq[0], cqe);
-	if (likely(queue == EHEA_RQ3))
+	/* Both take one comparison; the field has no more values. */
+	if (queue > EHEA_RQ2)
 		return ehea_rx_buffer(ch, &ch->rq[1], cqe);
+	if (likely(queue == EHEA_RQ2))
+		return ehea_rx_buffer(ch, &ch->rq[0], cqe);
 	ehea_rx_is_bad(ch);
 	return NULL;
 }
@@ -624,18 +636,6 @@ int ehea_rx_poll(struct ehea_channel *ch, int budget)
 		if (ch->rq[i].free >= ch->rq[i].batch)
 			ehea_rq_refill(ch, &ch->rq[i]);
 	return work;
-}
-
-/**
- * ehea_rx_pending - is a completion waiting?
- * @ch: channel
- *
- * Context: NAPI.
- * Return: true if it is.
- */
-bool ehea_rx_pending(const struct ehea_channel *ch)
-{
-	return ehea_ring_peek_cqe(&ch->qp.ring[EHEA_RQ1]);
 }
 
 /**

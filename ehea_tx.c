@@ -688,18 +688,6 @@ static void ehea_tx_ack(struct ehea_channel *ch, u32 cqes)
 	tx->unacked = 0;
 }
 
-/**
- * ehea_tx_pending - is a completion waiting?
- * @ch: channel
- *
- * Context: NAPI.
- * Return: true if it is.
- */
-bool ehea_tx_pending(const struct ehea_channel *ch)
-{
-	return ehea_ring_peek_cqe(&ch->send_cq.ring);
-}
-
 /* Look at completions, of which there is at least one. */
 static noinline __flatten void ehea_tx_reap(struct ehea_channel *ch, int budget)
 {
