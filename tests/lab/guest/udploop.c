@@ -7,7 +7,7 @@
  *   udploop rr ADDRESS PORT COUNT SIZE	prints "ns N" per round trip; the
  *					other end is "udpseq echo PORT"
  *
- * "recv" ends after COUNT datagrams, or when none came for two seconds.
+ * "recv" ends after COUNT datagrams, or when no other came for two seconds.
  */
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -24,10 +24,8 @@ static int udp_socket(const char *address, int port)
 	struct sockaddr_in at = { .sin_family = AF_INET,
 				  .sin_port = htons(port) };
 	int fd = socket(AF_INET, SOCK_DGRAM, 0), bytes = 64 << 20;
-	struct timeval patience = { .tv_sec = 2 };
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes));
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	if (address)
 		inet_pton(AF_INET, address, &at.sin_addr);
 	if (address ? connect(fd, (void *)&at, sizeof(at)) :
@@ -36,6 +34,14 @@ static int udp_socket(const char *address, int port)
 		exit(1);
 	}
 	return fd;
+}
+
+/* Wait for two seconds at most from now on. */
+static void lose_patience(int fd)
+{
+	struct timeval patience = { .tv_sec = 2 };
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 }
 
 static int send_all(char **arg)
@@ -56,8 +62,10 @@ static int recv_all(char **arg)
 
 	puts("ready");
 	fflush(stdout);
-	while (got < count && recv(fd, buf, sizeof(buf), 0) >= 0)
-		got++;
+	while (got < count && recv(fd, buf, sizeof(buf), 0) >= 0) {
+		if (!got++)
+			lose_patience(fd);
+	}
 	printf("received %ld\n", got);
 	return 0;
 }
@@ -76,6 +84,7 @@ static int round_trips(char **arg)
 	long count = atol(arg[2]), size = atol(arg[3]);
 	double start = seconds();
 
+	lose_patience(fd);
 	for (long n = 0; n < count; n++) {
 		if (send(fd, buf, size, 0) != size ||
 		    recv(fd, buf, sizeof(buf), 0) != size) {
