@@ -7,7 +7,7 @@ idle guest's clock jumps to the next timer (sleep=off). The HEA's port hangs on
 a hub inside QEMU together with a virtio network card, which is in a network
 namespace of its own and plays the other end: its instructions are in other
 modules, or subtracted. What its ring has no room for overtakes what waits
-inside QEMU, so the ring is large; no TCP stream learns from the one before.
+inside QEMU, so the ring is large.
 """
 
 import bisect
@@ -112,8 +112,7 @@ class Machine:
 
     def __enter__(self):
         guest = self.guest.start(300)
-        guest.sh("modprobe -a virtio_net pktgen; "
-                 "echo 1 > /proc/sys/net/ipv4/tcp_no_metrics_save")
+        guest.sh("modprobe -a virtio_net pktgen")
         scene.load(guest)
         self.name = guest.netdev(0)
         self.far = guest.sh("grep -l "
