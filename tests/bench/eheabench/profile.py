@@ -7,7 +7,8 @@ idle guest's clock jumps to the next timer (sleep=off). The HEA's port hangs on
 a hub inside QEMU together with a virtio network card, which is in a network
 namespace of its own and plays the other end: its instructions are in other
 modules, or subtracted. What its ring has no room for overtakes what waits
-inside QEMU, so the ring is large.
+inside QEMU, so the ring is large. TCP knows nothing of streams before, and does
+not guess from delays: it would send in one of two ways, as chance has it.
 """
 
 import bisect
@@ -112,7 +113,9 @@ class Machine:
 
     def __enter__(self):
         guest = self.guest.start(300)
-        guest.sh("modprobe -a virtio_net pktgen")
+        guest.sh("modprobe -a virtio_net pktgen; cd /proc/sys/net/ipv4; "
+                 "echo 1 > tcp_no_metrics_save; "
+                 "echo reno > tcp_congestion_control")
         scene.load(guest)
         self.name = guest.netdev(0)
         self.far = guest.sh("grep -l "
