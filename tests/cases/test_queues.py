@@ -252,7 +252,8 @@ def test_sockets_that_poll_busily_get_all_frames_and_all_are_counted(lab):
     guest, names = _two_ends(lab)
     _round_trips(guest)
     assert _busy_polled(guest) == 0
-    guest.sh("sysctl -qw net.core.busy_read=200 net.core.busy_poll=200")
+    guest.sh("sysctl -qw net.core.busy_read=20000 "
+             "net.core.busy_poll=20000")
     _round_trips(guest)
     fetched = _busy_polled(guest)
     assert fetched > 30
