@@ -236,6 +236,7 @@ class Lab:
         self.guests = []
         self.long = item.config.getoption("--faults")
         self.full = self.long and kernel == "plain"
+        self.slow = kernel in ("debug", "kcsan")
         self.seed = item.config.getoption("--seed")
         self._tally = item.user_properties
         self._case = item.originalname

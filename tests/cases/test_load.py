@@ -20,7 +20,7 @@ def test_twenty_times_load_open_close_unload_leaves_nothing(lab):
     """Five times on the debug kernel, which is slow and finds leaks itself."""
     guest = lab.boot(adapters(ports=2))
     free = []
-    rounds = 5 if lab.kernel == "debug" else 20
+    rounds = 5 if lab.slow else 20
     # other memory comes and goes, too; a leak goes on
     while len(free) < rounds or _trickles(free) and len(free) < 3 * rounds:
         name = scene.ready(guest)[0]
