@@ -341,7 +341,8 @@ static int ehea_fw_try(struct ehea_hea *hea, const struct ehea_fw_res *res)
 	if (used)
 		return -EBUSY;
 
-	err = ehea_phyp_free(hea, res->handle, ehea_fw_is_region(res));
+	err = ehea_phyp_free(hea, res->handle,
+			     res->force || ehea_fw_is_region(res));
 	if (!err)
 		return 0;
 	ehea_fw_log_error(hea, res);

@@ -47,12 +47,14 @@ enum ehea_fw_type {
  * @node: in &ehea_hea.res, so that the crash handler finds it
  * @handle: firmware's name for it; 0 is none
  * @type: what it is
+ * @force: free it by force at once
  * @uses: handles of others that must not be freed before it; 0 is none
  */
 struct ehea_fw_res {
 	struct list_head node;
 	u64 handle;
 	enum ehea_fw_type type;
+	bool force;
 	u64 uses[EHEA_FW_USES];
 };
 

@@ -303,7 +303,7 @@ int ehea_qp_destroy(struct ehea_qp *qp)
 	qp->epa = NULL;
 	/* If that fails, freeing by force still stops it. */
 	if (!qp->disabled)
-		ehea_qp_disable(qp);
+		qp->res.force = ehea_qp_disable(qp);
 	return ehea_queue_free(qp->hea, &qp->res, qp->ring, EHEA_QP_QUEUES);
 }
 
