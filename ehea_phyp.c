@@ -454,7 +454,8 @@ void ehea_hea_exit(struct ehea_hea *hea)
  *
  * If that fails, the resource's error report is logged, and it is freed by
  * force. Regions are freed by force at once, which is the proven way: WQEs
- * that will never be looked at again may still name their keys.
+ * that will never be looked at again may still name their keys. So is what
+ * has &ehea_fw_res.force set.
  *
  * What firmware does not give up is taken over, with its memory, and tried
  * again when something is allocated, and in ehea_hea_exit(). For the caller

@@ -47,7 +47,7 @@ enum ehea_fw_type {
  * @node: in &ehea_hea.res, so that the crash handler finds it
  * @handle: firmware's name for it; 0 is none
  * @type: what it is
- * @force: free it by force at once
+ * @force: free it by force at once: it is a QP that still runs
  * @uses: handles of others that must not be freed before it; 0 is none
  */
 struct ehea_fw_res {

@@ -123,6 +123,21 @@ def test_qp_in_error_without_a_report_is_mended_all_the_same(lab):
     guest.sh(f"devlink health dump show {adapter} reporter qp")
 
 
+def test_qp_that_cannot_be_disabled_is_freed_by_force_at_once(lab):
+    """The verdict would find that it was freed as it was, running."""
+    guest = lab.boot(adapters(ports=1))
+    scene.load(guest)
+    name = guest.netdev()
+    closed = guest.hea.resources()
+    for status in ("H_HARDWARE", "H_LONG_BUSY_ORDER_100_SEC"):
+        scene.up(guest)
+        scene.both_ways(guest, count=1)
+        guest.hea.fault(f"op=H_DISABLE_AND_GET_HEA,times=0,rc={status}")
+        guest.sh(f"ip link set {name} down", timeout=120)
+        assert guest.hea.resources() == closed, status
+        guest.hea.clear_faults()
+
+
 # The device tree
 
 PORT = b"IBM,lhea-ethernet\0"
