@@ -387,16 +387,16 @@ static void ehea_fw_give_up(struct ehea_hea *hea, struct ehea_fw_lost *lost)
 	ehea_fw_forget(hea, lost);
 }
 
-static void ehea_fw_retry_one(struct ehea_hea *hea, struct ehea_fw_lost *lost)
+static int ehea_fw_retry_one(struct ehea_hea *hea, struct ehea_fw_lost *lost)
 {
 	int err;
 	int i;
 
 	if (ehea_fw_is_used(hea, lost->res.handle))
-		return;
+		return -EBUSY;
 	err = ehea_phyp_free(hea, lost->res.handle, true);
 	if (err && err != -ENOENT)
-		return;
+		return err;
 	dev_info(hea->dev, "%s %#llx is freed after all\n",
 		 ehea_fw_name(lost->res.type), lost->res.handle);
 	for (i = 0; i < ARRAY_SIZE(lost->mem); i++)
@@ -404,25 +404,35 @@ static void ehea_fw_retry_one(struct ehea_hea *hea, struct ehea_fw_lost *lost)
 	if (lost->release)
 		lost->release(lost->arg);
 	ehea_fw_forget(hea, lost);
+	return 0;
 }
 
-static void ehea_fw_retry_type(struct ehea_hea *hea, enum ehea_fw_type type)
+/*
+ * What uses others comes first. If firmware is late with one it is with all,
+ * and the caller has to go on; the last try asks for each nevertheless.
+ */
+static void ehea_fw_retry_all(struct ehea_hea *hea, bool last)
 {
 	struct ehea_fw_lost *lost, *next;
+	enum ehea_fw_type type;
+	int err;
 
-	list_for_each_entry_safe(lost, next, &hea->lost, node)
-		if (lost->res.type == type)
-			ehea_fw_retry_one(hea, lost);
+	lockdep_assert_held(&hea->lost_lock);
+	for (type = 0; type < EHEA_FW_TYPES; type++)
+		list_for_each_entry_safe(lost, next, &hea->lost, node) {
+			if (lost->res.type != type)
+				continue;
+			err = ehea_fw_retry_one(hea, lost);
+			if (err == -ETIMEDOUT && !last)
+				return;
+		}
 }
 
 /* They may be what firmware lacks, or what keeps an LMB from being removed. */
 static void ehea_fw_retry(struct ehea_hea *hea)
 {
-	enum ehea_fw_type type;
-
 	mutex_lock(&hea->lost_lock);
-	for (type = 0; type < EHEA_FW_TYPES && !ehea_is_wedged(hea); type++)
-		ehea_fw_retry_type(hea, type);
+	ehea_fw_retry_all(hea, false);
 	mutex_unlock(&hea->lost_lock);
 }
 
@@ -435,11 +445,9 @@ static void ehea_fw_retry(struct ehea_hea *hea)
 void ehea_hea_exit(struct ehea_hea *hea)
 {
 	struct ehea_fw_lost *lost, *next;
-	enum ehea_fw_type type;
 
 	mutex_lock(&hea->lost_lock);
-	for (type = 0; type < EHEA_FW_TYPES; type++)
-		ehea_fw_retry_type(hea, type);
+	ehea_fw_retry_all(hea, true);
 	list_for_each_entry_safe(lost, next, &hea->lost, node)
 		ehea_fw_give_up(hea, lost);
 	mutex_unlock(&hea->lost_lock);

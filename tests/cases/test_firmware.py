@@ -138,6 +138,21 @@ def test_qp_that_cannot_be_disabled_is_freed_by_force_at_once(lab):
         guest.hea.clear_faults()
 
 
+def test_port_is_back_soon_after_firmware_frees_again(lab):
+    """What could not be freed holds the room that new queues need; that
+    firmware was late a moment ago must not keep it lost."""
+    guest = lab.boot(adapters(ports=1))
+    name = scene.ready(guest)[0]
+    for after in range(4):
+        guest.hea.fault(f"op=H_FREE_RESOURCE,after={after},times=0,"
+                        "rc=H_LONG_BUSY_ORDER_100_SEC")
+        guest.status(f"ethtool -G {name} tx 255", timeout=180)
+        guest.hea.clear_faults()
+        guest.sh(f"ip link set {name} up && ethtool -G {name} tx 1023")
+        scene.carrier(guest, name, timeout=20)
+        scene.both_ways(guest, count=1)
+
+
 # The device tree
 
 PORT = b"IBM,lhea-ethernet\0"
