@@ -410,6 +410,16 @@ void ehea_filter_exit(struct ehea_port *port)
 	}
 }
 
+/* Firmware that fails, or refuses, may have taken another none the less. */
+static void ehea_filter_keep_mac(struct ehea_port *port, const u8 *mac)
+{
+	int err;
+
+	err = ehea_phyp_set_port_mac(&port->adapter->hea, port->id, mac);
+	if (err && err != -EPERM)
+		netdev_err(port->netdev, "address in firmware is not known\n");
+}
+
 /**
  * ehea_filter_set_mac - change a port's address
  * @port: port, open or not
@@ -426,10 +436,8 @@ int ehea_filter_set_mac(struct ehea_port *port, const u8 *mac)
 
 	ether_addr_copy(old, port->netdev->dev_addr);
 	err = ehea_phyp_set_port_mac(hea, port->id, mac);
-	/* Firmware that fails may have taken it none the less. */
-	if (err && err != -EPERM &&
-	    ehea_phyp_set_port_mac(hea, port->id, old))
-		netdev_err(port->netdev, "address in firmware is not known\n");
+	if (err)
+		ehea_filter_keep_mac(port, old);
 	if (err || !rtnl_dereference(port->channels))
 		return err;
 

@@ -138,6 +138,18 @@ def test_qp_that_cannot_be_disabled_is_freed_by_force_at_once(lab):
         guest.hea.clear_faults()
 
 
+def test_address_that_firmware_took_while_it_says_no_is_taken_back(lab):
+    guest = lab.boot(adapters(ports=1))
+    name = scene.ready(guest)[0]
+    for status in ("H_HARDWARE", "H_RESOURCE", "H_AUTHORITY"):
+        guest.hea.fault(
+            f"op=H_MODIFY_HEA_PORT,times=1,rc={status},stage=after")
+        assert guest.status(f"ip link set {name} address 52:54:00:00:00:77")
+        assert guest.hea.faults()[0]["hits"], status
+        guest.hea.clear_faults()
+        scene.both_ways(guest, count=1)
+
+
 def test_port_is_back_soon_after_firmware_frees_again(lab):
     """What could not be freed holds the room that new queues need; that
     firmware was late a moment ago must not keep it lost."""
