@@ -557,6 +557,8 @@ struct ehea_mem_info {
  * @neq: notification events
  * @neq_work: reads @neq
  * @neq_spent: @neq does not interrupt before H_RESET_EVENTS
+ * @neq_retry: jiffies; not to be called before; @neq_work only, likewise:
+ * @neq_pause: jiffies from one failed call to the next, 0 after a good one
  * @port_lock: protects @ports against removal
  * @ports: &struct ehea_port by logical port number
  * @node: in ehea_mem's list; ehea_mem's mutex, likewise:
@@ -576,6 +578,8 @@ struct ehea_adapter {
 	struct ehea_eq neq;
 	struct delayed_work neq_work;
 	bool neq_spent;
+	unsigned long neq_retry;
+	unsigned long neq_pause;
 	struct mutex port_lock;		/* protects @ports against removal */
 	struct xarray ports;
 	struct list_head node;

@@ -28,6 +28,9 @@
 /* A lost interrupt, or a call that failed, delays events this much at most. */
 #define EHEA_NEQ_PERIOD		msecs_to_jiffies(500)
 
+/* Firmware that does not let the NEQ interrupt is asked ever less often. */
+#define EHEA_NEQ_PAUSE_MAX	msecs_to_jiffies(30000)
+
 /* More multicast addresses than this are one all-multicast filter. */
 #define EHEA_MAX_MC		1024
 
@@ -338,6 +341,25 @@ static void ehea_handle_neqe(struct ehea_adapter *adapter, u64 neqe)
 				     "unknown event %#018llx\n", neqe);
 }
 
+/* Firmware interrupts at once if entries came in between. */
+static void ehea_rearm_neq(struct ehea_adapter *adapter)
+{
+	int err;
+
+	if (!READ_ONCE(adapter->neq_spent) ||
+	    time_before(jiffies, adapter->neq_retry))
+		return;
+	err = ehea_phyp_reset_events(&adapter->hea, adapter->neq.res.handle,
+				     EHEA_EVENT_ALL);
+	WRITE_ONCE(adapter->neq_spent, err != 0);
+	if (err)
+		adapter->neq_pause = clamp(2 * adapter->neq_pause,
+					   EHEA_NEQ_PERIOD, EHEA_NEQ_PAUSE_MAX);
+	else
+		adapter->neq_pause = 0;
+	adapter->neq_retry = jiffies + adapter->neq_pause;
+}
+
 static void ehea_neq_work(struct work_struct *work)
 {
 	struct ehea_adapter *adapter = container_of(work, struct ehea_adapter,
@@ -352,12 +374,7 @@ static void ehea_neq_work(struct work_struct *work)
 	}
 	mutex_unlock(&adapter->port_lock);
 
-	/* Firmware interrupts again if entries came in between. */
-	if (READ_ONCE(adapter->neq_spent))
-		WRITE_ONCE(adapter->neq_spent,
-			   ehea_phyp_reset_events(&adapter->hea,
-						  adapter->neq.res.handle,
-						  EHEA_EVENT_ALL) != 0);
+	ehea_rearm_neq(adapter);
 	queue_delayed_work(system_power_efficient_wq, &adapter->neq_work,
 			   neqe ? 0 : EHEA_NEQ_PERIOD);
 }
@@ -386,6 +403,7 @@ static int ehea_start_neq(struct ehea_adapter *adapter)
 		ehea_eq_destroy(&adapter->neq);
 		return err;
 	}
+	adapter->neq_retry = jiffies;
 	/* Events may have come before the interrupt was ours. */
 	WRITE_ONCE(adapter->neq_spent, true);
 	queue_delayed_work(system_power_efficient_wq, &adapter->neq_work, 0);

@@ -138,6 +138,33 @@ def test_resets_of_a_storm_come_ever_later_and_one_after_a_calm_at_once(lab):
     assert _storm(guest, 1)[0] < 0.1
 
 
+def test_link_is_followed_while_firmware_lets_no_event_interrupt(lab):
+    """It is asked to ever less often, and events are looked for meanwhile."""
+    guest = lab.boot(adapters(ports=1), smp=1,
+                     qemu_args=["-icount", "shift=0,sleep=off"])
+    name = scene.ready(guest)[0]
+    guest.hea.fault("op=H_RESET_EVENTS,times=0,rc=H_HARDWARE")
+    since = _mark(guest)
+    for up in (False, True):
+        guest.qmp.set_link("n0p0", up)
+        scene.carrier(guest, name, up=up)
+    guest.sh("sleep 120")
+    guest.sync_console()
+    asked = _times(guest, "H_RESET_EVENTS: status", since)
+    pauses = [b - a for a, b in zip(asked, asked[1:])]
+    assert len(pauses) >= 7, asked
+    for n, pause in enumerate(pauses):
+        least = min(0.5 * 2 ** n, 30)
+        assert least * 0.9 < pause < least + 1.2, pauses
+    guest.hea.clear_faults()
+    guest.sh("sleep 32")
+    assert guest.hea.calls("H_RESET_EVENTS") > len(asked)
+    for up in (False, True):
+        guest.qmp.set_link("n0p0", up)
+        scene.carrier(guest, name, up=up)
+    scene.both_ways(guest, count=1)
+
+
 # Late, lost and doubled, under traffic
 
 # (rule, may frames be lost)
