@@ -114,14 +114,16 @@ class Sweep:
             scene.qp_error(self.guest)
         else:
             self.guest.status(self.command(operation), timeout=180)
-        self.calm(operation)
+        self.calm(operation[0])
 
     def before(self, operation):
         """The state that an operation starts from."""
         name, _, loaded, up = operation
         want = "offline" if name == "memory add" else "online"
-        self.guest.sh(f"grep -q {want} {self.block} || "
-                      f"echo {want} > {self.block}", timeout=120)
+        if self.guest.status(f"grep -q {want} {self.block}"):
+            self.guest.sh(f"echo {want} > {self.block}", timeout=120)
+            # what goes before the driver took it in goes without a call
+            self.calm("memory add")
         # the first reset does not wait
         if not loaded or name == "reset":
             self.unload()
@@ -132,10 +134,10 @@ class Sweep:
             self.proven = False
             self.guest.sh(f"ip link set {NAME} down")
 
-    def calm(self, operation, timeout=60):
+    def calm(self, name, timeout=60):
         """Wait until the driver makes no calls of its own accord; memory
         that is added waits for more, and so does a reset."""
-        slow = operation[0] in ("memory add", "reset", "recover")
+        slow = name in ("memory add", "reset", "recover")
         quiet = 0.6 if slow else 0.15
         last, since = -1, 0
         deadline = time.monotonic() + timeout
@@ -181,7 +183,7 @@ class Sweep:
     def count(self, operation):
         """Calls of each kind that an operation takes when all is well."""
         self.before(operation)
-        self.calm(operation)
+        self.calm(operation[0])
         before = self.hea.stats()["calls"]
         self.run(operation)
         return {op: calls["total"] for op, calls in
