@@ -135,17 +135,17 @@ struct ehea_tx_stats {
 	struct u64_stats_sync syncp;
 	u64_stats_t packets;		/* on the wire: segments count */
 	u64_stats_t bytes;		/* with tags and padding, without FCS */
-	u64_stats_t csum;		/* checksums left to the adapter */
-	u64_stats_t gso_packets;	/* skbs that were segmented */
-	u64_stats_t gso_wire_packets;
 	u64_stats_t wake;
 	u64_stats_t errors;		/* completions with an error */
 	u64_stats_t bad_cqe;		/* completions that make no sense */
 };
 
-/* Counters of a send queue's producer side; all of them rare. */
+/* Counters of a send queue's producer side. */
 struct ehea_xmit_stats {
 	struct u64_stats_sync syncp;
+	u64_stats_t csum;		/* checksums left to the adapter */
+	u64_stats_t gso_packets;	/* skbs that the adapter segments */
+	u64_stats_t gso_wire_packets;
 	u64_stats_t stop;
 	u64_stats_t linearized;		/* copied: too many pieces */
 	u64_stats_t mr_miss;		/* copied: memory not in the MR */
@@ -187,9 +187,6 @@ struct ehea_queue_stats {
  * @skb_head: &ehea_tx.skb_head behind the last frame that they hold on to
  * @bytes: on the wire, with tags and padding, without FCS; reported to BQL
  * @extra: frames on the wire beyond one per WQE
- * @csum: checksums left to the adapter
- * @gso: skbs that the adapter segments
- * @gso_wire: segments of these
  * @bounces: bitmap of bounce buffers in use
  * @held: some of them point into an skb or a bounce buffer
  *
@@ -201,9 +198,6 @@ struct ehea_tx_group {
 	u32 skb_head;
 	u32 bytes;
 	s32 extra;
-	u32 csum;
-	u32 gso;
-	u32 gso_wire;
 	u8 bounces;
 	bool held;
 };
@@ -306,6 +300,17 @@ struct ehea_rq {
 #define EHEA_FIRED		2
 
 /**
+ * enum ehea_chore - what a poll does beside completions
+ * @EHEA_CHORE_RINGS: post receive buffers, have unsignalled WQEs completed
+ * @EHEA_CHORE_TURN: a replaced view is still in use by posted WQEs: see
+ *	whether it is, until it is not
+ */
+enum ehea_chore {
+	EHEA_CHORE_RINGS,
+	EHEA_CHORE_TURN,
+};
+
+/**
  * struct ehea_channel - a QP with its CQs, EQ, interrupt and NAPI
  * @napi: polls send and receive completions
  * @netdev: the port's
@@ -319,8 +324,8 @@ struct ehea_rq {
  * @rq1_owed: slots of RQ1 not yet given back
  * @rq1_batch: slots of RQ1 to give back at once
  * @rx_bad: receive completions that made no sense
- * @gap: position + 1 where a receive completion seems to be missing, or 0
- * @turning: a replaced view is still in use by posted WQEs
+ * @gap: where a receive completion seems to be missing, or NULL
+ * @chores: bitmap of &enum ehea_chore, for the next poll
  * @send_fired: times that @send_cq is to be armed: EHEA_FIRED after
  *	completions were read, less one for each arming
  * @recv_fired: likewise @recv_cq
@@ -331,7 +336,7 @@ struct ehea_rq {
  * @irq: Linux interrupt number of @eq
  * @irq_name: as /proc/interrupts shows it
  * @index: queue number
- * @refill: posts receive buffers when memory comes back
+ * @refill: has EHEA_CHORE_RINGS done when something was left over
  * @node: in &ehea_adapter.channels; ehea_mem's mutex, likewise:
  * @old_views: &struct ehea_view that posted WQEs may still use
  * @running: the QP may be paused and resumed
@@ -351,8 +356,8 @@ struct ehea_channel {
 	u32 rq1_owed;
 	u32 rq1_batch;
 	u32 rx_bad;
-	u32 gap;
-	bool turning;
+	const void *gap;
+	unsigned long chores;
 	atomic_t send_fired;
 	atomic_t recv_fired;
 
@@ -382,7 +387,7 @@ struct ehea_channel {
  */
 static inline bool ehea_tx_pending(const struct ehea_channel *ch)
 {
-	return ehea_ring_peek_cqe(&ch->send_cq.ring);
+	return ehea_ring_pending(&ch->send_cq.ring);
 }
 
 /**
@@ -394,7 +399,7 @@ static inline bool ehea_tx_pending(const struct ehea_channel *ch)
  */
 static inline bool ehea_rx_pending(const struct ehea_channel *ch)
 {
-	return ehea_ring_peek_cqe(&ch->qp.ring[EHEA_RQ1]);
+	return ehea_ring_pending(&ch->qp.ring[EHEA_RQ1]);
 }
 
 /**
@@ -624,6 +629,7 @@ void ehea_tx_set_frames(struct ehea_channel *ch, u32 frames);
 int ehea_tx_prepare(struct ehea_channel *ch);
 void ehea_tx_destroy(struct ehea_channel *ch);
 void ehea_tx_clean(struct ehea_channel *ch, int budget);
+void ehea_tx_flush(struct ehea_channel *ch);
 void ehea_tx_set_quiet(struct ehea_channel *ch, bool quiet);
 void ehea_tx_finish(struct ehea_channel *ch);
 void ehea_tx_wake(struct ehea_channel *ch);
@@ -640,6 +646,7 @@ int ehea_rx_create(struct ehea_channel *ch, u32 mtu);
 void ehea_rx_fill(struct ehea_channel *ch);
 void ehea_rx_destroy(struct ehea_channel *ch);
 int ehea_rx_poll(struct ehea_channel *ch, int budget);
+void ehea_rx_refill(struct ehea_channel *ch);
 void ehea_rx_mark(struct ehea_channel *ch, struct ehea_view *view);
 bool ehea_rx_turned(const struct ehea_channel *ch,
 		    const struct ehea_view *view);

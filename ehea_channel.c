@@ -53,16 +53,30 @@ static void ehea_channel_arm(struct ehea_channel *ch)
 		napi_schedule(&ch->napi);
 }
 
+static noinline void ehea_channel_do_chores(struct ehea_channel *ch)
+{
+	if (test_and_clear_bit(EHEA_CHORE_RINGS, &ch->chores)) {
+		ehea_tx_flush(ch);
+		ehea_rx_refill(ch);
+	}
+	if (test_bit(EHEA_CHORE_TURN, &ch->chores))
+		ehea_mem_turned(ch);
+}
+
+/* Netpoll has no budget, and comes for what was sent only. */
 static int ehea_poll(struct napi_struct *napi, int budget)
 {
 	struct ehea_channel *ch = container_of(napi, struct ehea_channel, napi);
 	int done = 0;
 
-	ehea_tx_clean(ch, budget);
-	if (budget)
+	if (ehea_tx_pending(ch))
+		ehea_tx_clean(ch, budget);
+	if (unlikely(!budget))
+		return 0;
+	if (ehea_rx_pending(ch))
 		done = ehea_rx_poll(ch, budget);
-	if (unlikely(READ_ONCE(ch->turning)))
-		ehea_mem_turned(ch);
+	if (unlikely(READ_ONCE(ch->chores)))
+		ehea_channel_do_chores(ch);
 
 	if (done < budget && napi_complete_done(napi, done))
 		ehea_channel_arm(ch);
@@ -115,6 +129,7 @@ static void ehea_channel_refill(struct timer_list *timer)
 	struct ehea_channel *ch = container_of(timer, struct ehea_channel,
 					       refill);
 
+	set_bit(EHEA_CHORE_RINGS, &ch->chores);
 	napi_schedule(&ch->napi);
 }
 
@@ -518,7 +533,7 @@ unsigned int ehea_port_indir(const struct ehea_port *port, unsigned int bucket,
 static void ehea_channel_check_gap(struct ehea_channel *ch)
 {
 	const struct ehea_ring *ring = &ch->qp.ring[EHEA_RQ1];
-	u32 gap = ehea_ring_has_gap(ring) ? ring->pos + 1 : 0;
+	const void *gap = ehea_ring_has_gap(ring) ? ring->next : NULL;
 
 	if (gap && gap == ch->gap)
 		ehea_port_schedule_reset(ch->port, "a completion is missing");

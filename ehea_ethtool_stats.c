@@ -34,15 +34,15 @@ struct ehea_counter {
 static const struct ehea_counter ehea_tx_counters[] = {
 	EHEA_TX_COUNTER(packets),
 	EHEA_TX_COUNTER(bytes),
-	EHEA_TX_COUNTER(csum),
-	EHEA_TX_COUNTER(gso_packets),
-	EHEA_TX_COUNTER(gso_wire_packets),
 	EHEA_TX_COUNTER(wake),
 	EHEA_TX_COUNTER(errors),
 	EHEA_TX_COUNTER(bad_cqe),
 };
 
 static const struct ehea_counter ehea_xmit_counters[] = {
+	EHEA_XMIT_COUNTER(csum),
+	EHEA_XMIT_COUNTER(gso_packets),
+	EHEA_XMIT_COUNTER(gso_wire_packets),
 	EHEA_XMIT_COUNTER(stop),
 	EHEA_XMIT_COUNTER(linearized),
 	EHEA_XMIT_COUNTER(mr_miss),

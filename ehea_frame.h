@@ -55,20 +55,6 @@ static inline int ehea_cqe_len(const struct ehea_cqe *cqe, u32 max)
 }
 
 /**
- * ehea_cqe_slot - slot that a completion names
- * @cqe: completion
- * @mask: slots - 1
- *
- * Return: the slot, or -EINVAL.
- */
-static inline int ehea_cqe_slot(const struct ehea_cqe *cqe, u32 mask)
-{
-	u64 wr_id = be64_to_cpu(cqe->wr_id);
-
-	return likely(wr_id <= mask) ? (int)wr_id : -EINVAL;
-}
-
-/**
  * ehea_cqe_group - groups that a send completion completes
  * @cqe: completion
  * @mask: slots - 1
@@ -83,10 +69,10 @@ static inline int ehea_cqe_slot(const struct ehea_cqe *cqe, u32 mask)
 static inline u32 ehea_cqe_group(const struct ehea_cqe *cqe, u32 mask,
 				 u32 tail, u32 head)
 {
-	int slot = ehea_cqe_slot(cqe, mask);
-	u32 ahead = ((u32)slot - tail) & mask;
+	u64 wr_id = be64_to_cpu(cqe->wr_id);
+	u32 ahead = ((u32)wr_id - tail) & mask;
 
-	if (unlikely(slot < 0 || ahead >= head - tail))
+	if (unlikely(wr_id > mask || ahead >= head - tail))
 		return 0;
 	return ahead + 1;
 }
@@ -175,8 +161,8 @@ static inline bool ehea_tx_can_csum(const struct sk_buff *skb)
 	int network = skb_network_offset(skb);
 	const struct iphdr *iph = ip_hdr(skb);
 
+	/* The linear part reaches behind the checksum. */
 	if (network < ETH_HLEN || start + skb->csum_offset > U8_MAX ||
-	    start > (int)skb_headlen(skb) ||
 	    start - network < (int)sizeof(*iph))
 		return false;
 	/* Its EtherType is right in front of it, be there a tag or not. */

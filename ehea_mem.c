@@ -280,7 +280,7 @@ static void ehea_mem_reap(struct work_struct *work)
 
 /**
  * ehea_mem_turned - WQEs of a replaced view may have completed
- * @ch: channel whose @turning is set
+ * @ch: channel that has EHEA_CHORE_TURN to do
  *
  * Context: softirq.
  */

@@ -27,9 +27,10 @@ static int ehea_ring_alloc(struct ehea_ring *ring, u32 pages, u32 entry_size)
 	ring->base = kvzalloc(bytes, GFP_KERNEL);
 	if (!ring->base)
 		return -ENOMEM;
+	ring->end = ring->base + bytes;
+	ring->next = ring->base;
 	ring->slots = bytes / entry_size;
 	ring->entry_size = entry_size;
-	ring->pos = 0;
 	ring->valid = EHEA_CQE_VALID;
 	return 0;
 }
@@ -127,7 +128,7 @@ int ehea_eq_destroy(struct ehea_eq *eq)
  */
 u64 ehea_eq_next(struct ehea_eq *eq)
 {
-	const __be64 *entry = ehea_ring_entry(&eq->ring, eq->ring.pos);
+	const __be64 *entry = eq->ring.next;
 	u64 eqe = be64_to_cpu(READ_ONCE(*entry));
 
 	if (!!(eqe & EHEA_EQE_VALID) != !!eq->ring.valid)

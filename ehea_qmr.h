@@ -16,16 +16,18 @@ struct ehea_busmap;
 /**
  * struct ehea_ring - memory of a queue, and where the reader stands
  * @base: first entry; contiguous in kernel addresses
+ * @end: behind the last entry
+ * @next: next entry to read (rings that the adapter writes)
  * @slots: number of entries that the memory holds, all used in turn
  * @entry_size: bytes of an entry
- * @pos: next entry to read (rings that the adapter writes)
  * @valid: what the valid bit of a new entry is on this lap
  */
 struct ehea_ring {
 	void *base;
+	void *end;
+	void *next;
 	u32 slots;
 	u32 entry_size;
-	u32 pos;
 	u8 valid;
 };
 
@@ -152,47 +154,45 @@ int ehea_smr_register(const struct ehea_mr *mr, struct ehea_smr *smr);
 int ehea_smr_free(struct ehea_hea *hea, struct ehea_smr *smr);
 
 /**
- * ehea_ring_entry - entry of a ring
- * @ring: ring
- * @index: below @ring->slots
- *
- * Return: its address.
- */
-static inline void *ehea_ring_entry(const struct ehea_ring *ring, u32 index)
-{
-	return ring->base + (size_t)index * ring->entry_size;
-}
-
-/**
  * ehea_ring_advance - step over the entry just read
  * @ring: ring that the adapter writes
  */
 static inline void ehea_ring_advance(struct ehea_ring *ring)
 {
-	u32 next = ring->pos + 1;
+	void *next = ring->next + ring->entry_size;
 
-	if (next == ring->slots) {
-		next = 0;
+	if (next == ring->end) {
+		next = ring->base;
 		ring->valid ^= EHEA_CQE_VALID;
 	}
 	/* Others may look meanwhile, but never behind the end. */
-	WRITE_ONCE(ring->pos, next);
+	WRITE_ONCE(ring->next, next);
 }
 
 /**
- * ehea_ring_peek_cqe - next completion, if there is one
+ * ehea_ring_pending - is there a completion to be read?
  * @ring: ring of CQEs: a send CQ's or RQ1
  *
- * Return: the CQE, its fields ready to be read, or NULL.
+ * Return: true if there is.
  */
-static inline struct ehea_cqe *ehea_ring_peek_cqe(const struct ehea_ring *ring)
+static inline bool ehea_ring_pending(const struct ehea_ring *ring)
 {
-	struct ehea_cqe *cqe = ehea_ring_entry(ring, READ_ONCE(ring->pos));
+	const struct ehea_cqe *cqe = READ_ONCE(ring->next);
 
-	if ((READ_ONCE(cqe->valid) ^ ring->valid) & EHEA_CQE_VALID)
-		return NULL;
+	return !((READ_ONCE(cqe->valid) ^ ring->valid) & EHEA_CQE_VALID);
+}
+
+/**
+ * ehea_ring_cqe - the completion to be read
+ * @ring: ring in which one is pending
+ *
+ * Return: the CQE, its fields ready to be read.
+ */
+static inline const struct ehea_cqe *
+ehea_ring_cqe(const struct ehea_ring *ring)
+{
 	dma_rmb(); /* the adapter writes the valid bit last */
-	return cqe;
+	return ring->next;
 }
 
 /**
@@ -209,8 +209,10 @@ static inline bool ehea_ring_has_gap(const struct ehea_ring *ring)
 	struct ehea_ring next = *ring;
 
 	ehea_ring_advance(&next);
-	/* The later one is looked at first. */
-	return ehea_ring_peek_cqe(&next) && !ehea_ring_peek_cqe(ring);
+	if (!ehea_ring_pending(&next))
+		return false;
+	dma_rmb(); /* the later one is looked at first */
+	return !ehea_ring_pending(ring);
 }
 
 /* out_be64() orders what was written to memory before the doorbell. */
@@ -237,8 +239,11 @@ static inline void ehea_cq_ack(const struct ehea_cq *cq, u32 count)
  */
 static inline void ehea_cq_arm(const struct ehea_cq *cq)
 {
-	out_be64(cq->epa + EHEA_CQ_EP, 0);
-	out_be64(cq->epa + EHEA_CQ_N1, EHEA_CQ_N1_ARM);
+	void __iomem *epa = cq->epa;
+
+	out_be64(epa + EHEA_CQ_EP, 0);
+	/* Writes to an adapter stay in order among themselves. */
+	__raw_writeq_be(EHEA_CQ_N1_ARM, epa + EHEA_CQ_N1);
 }
 
 /**

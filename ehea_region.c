@@ -205,7 +205,7 @@ static void ehea_views_publish(struct ehea_adapter *adapter,
 		old = list_last_entry(&ch->old_views, struct ehea_view, node);
 		ehea_tx_mark(ch, old);
 		ehea_rx_mark(ch, old);
-		WRITE_ONCE(ch->turning, true);
+		set_bit(EHEA_CHORE_TURN, &ch->chores);
 	}
 }
 
@@ -230,7 +230,7 @@ static void ehea_channel_reap(struct ehea_adapter *adapter,
 		if (ehea_tx_turned(ch, view) && ehea_rx_turned(ch, view))
 			ehea_view_free(adapter, view);
 	}
-	WRITE_ONCE(ch->turning, !list_empty(&ch->old_views));
+	assign_bit(EHEA_CHORE_TURN, &ch->chores, !list_empty(&ch->old_views));
 }
 
 /**
@@ -323,7 +323,7 @@ static void ehea_channel_free_old(struct ehea_adapter *adapter,
 
 	list_for_each_entry_safe(view, next, &ch->old_views, node)
 		ehea_view_free(adapter, view);
-	WRITE_ONCE(ch->turning, false);
+	clear_bit(EHEA_CHORE_TURN, &ch->chores);
 }
 
 /* Take every channel off all MRs but the current one, and free those. */
@@ -387,6 +387,7 @@ static void ehea_region_restart(struct ehea_adapter *adapter)
 	list_for_each_entry(ch, &adapter->channels, node) {
 		ehea_channel_rekey(ch);
 		ehea_tx_wake(ch);
+		set_bit(EHEA_CHORE_RINGS, &ch->chores);
 		local_bh_disable();
 		napi_schedule(&ch->napi);
 		local_bh_enable();

@@ -561,13 +561,10 @@ static struct sk_buff *ehea_rx_skb(struct ehea_channel *ch,
 }
 
 /* Receive what is there. Return: completions. */
-static noinline __flatten u32 ehea_rx_frames(struct ehea_channel *ch,
-					     u32 budget)
+static u32 ehea_rx_frames(struct ehea_channel *ch, u32 budget)
 {
 	struct ehea_ring *ring = &ch->qp.ring[EHEA_RQ1];
-	const struct ehea_rq1_slot *base = ring->base;
-	const struct ehea_rq1_slot *end = base + ring->slots;
-	const struct ehea_rq1_slot *slot = base + ring->pos;
+	struct ehea_rq1_slot *slot = ring->next;
 	struct ehea_rx_done done = {
 		.index = ch->index,
 		.csum = ch->netdev->features & NETIF_F_RXCSUM,
@@ -591,12 +588,12 @@ static noinline __flatten u32 ehea_rx_frames(struct ehea_channel *ch,
 			ehea_rx_deliver(ch, skb, &slot->cqe, plain, &done);
 		else
 			done.lost++;
-		if (unlikely(++slot == end)) {
-			slot = base;
+		if (unlikely(++slot == ring->end)) {
+			slot = ring->base;
 			old ^= EHEA_CQE_HEAD_VALID;
 		}
 	}
-	ring->pos = slot - base;
+	WRITE_ONCE(ring->next, slot);
 	ring->valid = old ? 0 : EHEA_CQE_VALID;
 	done.work = budget - left;
 	ehea_rx_count(&ch->stats->rx, &done);
@@ -614,27 +611,36 @@ static void ehea_rx_give_back(struct ehea_channel *ch, u32 slots)
 }
 
 /**
- * ehea_rx_poll - receive frames
+ * ehea_rx_refill - post receive buffers where many are missing
  * @ch: channel
+ *
+ * Context: NAPI.
+ */
+void ehea_rx_refill(struct ehea_channel *ch)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(ch->rq); i++)
+		if (ch->rq[i].free >= ch->rq[i].batch)
+			ehea_rq_refill(ch, &ch->rq[i]);
+}
+
+/**
+ * ehea_rx_poll - receive frames
+ * @ch: channel; there is at least one completion
  * @budget: most frames to receive, at least 1
  *
  * Context: NAPI.
  * Return: completions processed.
  */
-int ehea_rx_poll(struct ehea_channel *ch, int budget)
+int __flatten ehea_rx_poll(struct ehea_channel *ch, int budget)
 {
-	u32 work = 0;
-	int i;
+	u32 work = ehea_rx_frames(ch, budget);
 
-	if (ehea_rx_pending(ch)) {
-		work = ehea_rx_frames(ch, budget);
-		/* Not before they are read: see ehea_take_fired(). */
-		atomic_set(&ch->recv_fired, EHEA_FIRED);
-		ehea_rx_give_back(ch, work);
-	}
-	for (i = 0; i < ARRAY_SIZE(ch->rq); i++)
-		if (ch->rq[i].free >= ch->rq[i].batch)
-			ehea_rq_refill(ch, &ch->rq[i]);
+	/* Not before they are read: see ehea_take_fired(). */
+	atomic_set(&ch->recv_fired, EHEA_FIRED);
+	ehea_rx_give_back(ch, work);
+	ehea_rx_refill(ch);
 	return work;
 }
 

@@ -160,6 +160,10 @@ static void ehea_bank_read_xmit(const struct ehea_xmit_stats *xmit,
 
 	do {
 		start = u64_stats_fetch_begin(&xmit->syncp);
+		stats->needs_csum = u64_stats_read(&xmit->csum);
+		stats->hw_gso_packets = u64_stats_read(&xmit->gso_packets);
+		stats->hw_gso_wire_packets =
+			u64_stats_read(&xmit->gso_wire_packets);
 		stats->stop = u64_stats_read(&xmit->stop);
 	} while (u64_stats_fetch_retry(&xmit->syncp, start));
 }
@@ -173,10 +177,6 @@ static void ehea_bank_read_tx(const struct ehea_tx_stats *tx,
 		start = u64_stats_fetch_begin(&tx->syncp);
 		stats->packets = u64_stats_read(&tx->packets);
 		stats->bytes = u64_stats_read(&tx->bytes);
-		stats->needs_csum = u64_stats_read(&tx->csum);
-		stats->hw_gso_packets = u64_stats_read(&tx->gso_packets);
-		stats->hw_gso_wire_packets =
-			u64_stats_read(&tx->gso_wire_packets);
 		stats->wake = u64_stats_read(&tx->wake);
 	} while (u64_stats_fetch_retry(&tx->syncp, start));
 }

@@ -34,6 +34,9 @@
 #define EHEA_TX_NEXT_PIECE	32
 #define EHEA_TX_LAST_PIECE	8
 
+/* CQEs are given back so many at a time: this part of the CQ. */
+#define EHEA_TX_ACK_PART	128
+
 #define EHEA_TX_ALL_BOUNCES	GENMASK(EHEA_TX_BOUNCES - 1, 0)
 
 /* WQEs that may be posted now. */
@@ -64,19 +67,21 @@ static bool ehea_tx_bounce_is_free(const struct ehea_tx *tx)
 /* Have the WQE written last report its completion, and that of its group. */
 static void ehea_tx_signal(struct ehea_tx *tx)
 {
-	struct ehea_swqe *wqe = &tx->wqe[(tx->head - 1) & tx->mask];
-	u32 next = tx->group_head + 1;
+	u32 head = tx->head, mask = tx->mask, nr = tx->group_head;
+	struct ehea_swqe *wqe = &tx->wqe[(head - 1) & mask];
+	struct ehea_tx_group *group = tx->open;
 
-	wqe->wr_id = cpu_to_be64(tx->group_head & tx->mask);
+	wqe->wr_id = cpu_to_be64(nr & mask);
 	wqe->ctrl |= cpu_to_be16(EHEA_SWQE_SIGNALLED);
-	tx->open->head = tx->head;
-	tx->open->skb_head = tx->skb_head;
-	WRITE_ONCE(tx->closed, tx->head);
+	group->head = head;
+	group->skb_head = tx->skb_head;
+	WRITE_ONCE(tx->closed, head);
 
-	/* Pairs with the barrier in ehea_tx_reap(). */
-	smp_store_release(&tx->group_head, next);
-	tx->open = &tx->group[next & tx->mask];
-	memset(tx->open, 0, sizeof(*tx->open));
+	/* Pairs with the barrier in ehea_tx_clean(). */
+	smp_store_release(&tx->group_head, ++nr);
+	group = &tx->group[nr & mask];
+	memset(group, 0, sizeof(*group));
+	tx->open = group;
 }
 
 /* May the WQEs written since the last signalled one do without a signal? */
@@ -212,6 +217,13 @@ static int ehea_tx_map_skb(struct ehea_view *view, struct ehea_swqe *wqe,
 	return 0;
 }
 
+/* Are there descriptors for a frame of which the first bytes are copied? */
+static bool ehea_tx_fits(const struct sk_buff *skb, u32 skip)
+{
+	return skb_shinfo(skb)->nr_frags <
+	       (skip ? EHEA_SWQE_MIXED_SGES : EHEA_SWQE_SGES);
+}
+
 static void ehea_tx_count_copy(struct ehea_channel *ch, bool miss)
 {
 	struct ehea_xmit_stats *stats = &ch->stats->xmit;
@@ -221,10 +233,15 @@ static void ehea_tx_count_copy(struct ehea_channel *ch, bool miss)
 	u64_stats_update_end(&stats->syncp);
 }
 
-/* Copy a frame, from byte @skip on, to where the adapter can read it. */
-static int ehea_tx_bounce(struct ehea_channel *ch, struct ehea_view *view,
-			  struct ehea_swqe *wqe, const struct sk_buff *skb,
-			  u32 skip, struct ehea_sge *sge)
+/*
+ * Copy a frame, from byte @skip on, to where the adapter can read it. Return:
+ * 0 or a negative error number.
+ */
+static noinline int ehea_tx_bounce(struct ehea_channel *ch,
+				   struct ehea_view *view,
+				   struct ehea_swqe *wqe,
+				   const struct sk_buff *skb, u32 skip,
+				   struct ehea_sge *sge)
 {
 	unsigned int nr = ffz(READ_ONCE(ch->tx.bounce_busy));
 	u32 len = skb->len - skip;
@@ -243,6 +260,7 @@ static int ehea_tx_bounce(struct ehea_channel *ch, struct ehea_view *view,
 	set_bit(nr, &ch->tx.bounce_busy);
 	ch->tx.open->bounces |= BIT(nr);
 	ch->tx.open->held = true;
+	ehea_tx_count_copy(ch, ehea_tx_fits(skb, skip));
 	return 0;
 }
 
@@ -253,18 +271,11 @@ static int ehea_tx_describe(struct ehea_channel *ch, struct ehea_view *view,
 {
 	struct ehea_sge *more = skip ? wqe->mixed.more : &wqe->sge[1];
 	struct ehea_sge *sge = skip ? &wqe->mixed.first : wqe->sge;
-	u32 max = skip ? EHEA_SWQE_MIXED_SGES : EHEA_SWQE_SGES;
-	bool fits = skb_shinfo(skb)->nr_frags < max;
-	int err;
 
-	if (likely(fits) &&
+	if (likely(ehea_tx_fits(skb, skip)) &&
 	    likely(!ehea_tx_map_skb(view, wqe, skb, skip, sge, more)))
 		return 1;
-
-	err = ehea_tx_bounce(ch, view, wqe, skb, skip, sge);
-	if (!err)
-		ehea_tx_count_copy(ch, fits);
-	return err;
+	return ehea_tx_bounce(ch, view, wqe, skb, skip, sge);
 }
 
 static int ehea_tx_write_gso(struct ehea_channel *ch, struct ehea_view *view,
@@ -319,6 +330,15 @@ static void ehea_tx_clear(struct ehea_swqe *wqe)
 			      offsetof(struct ehea_swqe, ctrl));
 }
 
+static void ehea_tx_count_csum(struct ehea_channel *ch)
+{
+	struct ehea_xmit_stats *stats = &ch->stats->xmit;
+
+	u64_stats_update_begin(&stats->syncp);
+	ehea_stats_add(&stats->csum, 1);
+	u64_stats_update_end(&stats->syncp);
+}
+
 /* Bytes of a frame on the wire, but for a tag to be inserted. */
 static u32 ehea_tx_padded(const struct sk_buff *skb)
 {
@@ -331,9 +351,11 @@ static u32 ehea_tx_padded(const struct sk_buff *skb)
  * It is written where a frame lies, and @bytes will go over the wire, a tag
  * apart: add what the adapter is to do with it, and make it part of the ring.
  */
-static void ehea_tx_post(struct ehea_tx *tx, struct ehea_swqe *wqe,
+static void ehea_tx_post(struct ehea_channel *ch, struct ehea_swqe *wqe,
 			 const struct sk_buff *skb, u16 ctrl, u32 bytes)
 {
+	struct ehea_tx *tx = &ch->tx;
+
 	ctrl |= EHEA_SWQE_FCS;
 	if (skb->ip_summed == CHECKSUM_PARTIAL) {
 		int start = skb_checksum_start_offset(skb);
@@ -342,7 +364,7 @@ static void ehea_tx_post(struct ehea_tx *tx, struct ehea_swqe *wqe,
 		wqe->ip_end = start - 1;
 		wqe->l4_csum = start + skb->csum_offset;
 		ctrl |= EHEA_SWQE_IP_CSUM | EHEA_SWQE_L4_CSUM;
-		tx->open->csum++;
+		ehea_tx_count_csum(ch);
 	}
 	if (skb_vlan_tag_present(skb)) {
 		wqe->vlan_tag = cpu_to_be16(skb_vlan_tag_get(skb));
@@ -358,17 +380,20 @@ static void ehea_tx_post(struct ehea_tx *tx, struct ehea_swqe *wqe,
  * Count segments of a frame with @hdr bytes of headers. Return: bytes that they
  * are more than the frame.
  */
-static u32 ehea_tx_count_gso(struct ehea_tx_group *group,
+static u32 ehea_tx_count_gso(struct ehea_channel *ch,
 			     const struct sk_buff *skb, u32 hdr)
 {
+	struct ehea_xmit_stats *stats = &ch->stats->xmit;
 	u32 tag = skb_vlan_tag_present(skb) ? VLAN_HLEN : 0;
 	u32 mss = skb_shinfo(skb)->gso_size;
 	u32 segs = DIV_ROUND_UP(skb->len - hdr, mss);
 	u32 last = skb->len - (segs - 1) * mss + tag;
 
-	group->gso++;
-	group->gso_wire += segs;
-	group->extra += segs - 1;
+	u64_stats_update_begin(&stats->syncp);
+	ehea_stats_add(&stats->gso_packets, 1);
+	ehea_stats_add(&stats->gso_wire_packets, segs);
+	u64_stats_update_end(&stats->syncp);
+	ch->tx.open->extra += segs - 1;
 	return (segs - 1) * (hdr + tag) +
 	       (last < ETH_ZLEN ? ETH_ZLEN - last : 0);
 }
@@ -426,10 +451,10 @@ static noinline __flatten netdev_tx_t ehea_xmit_large(struct ehea_channel *ch,
 		tx->skb[tx->skb_head++ & tx->mask] = skb;
 	}
 	if (wqe->ctrl & cpu_to_be16(EHEA_SWQE_TSO))
-		bytes += ehea_tx_count_gso(tx->open, skb, wqe->imm_len);
+		bytes += ehea_tx_count_gso(ch, skb, wqe->imm_len);
 	else if (unlikely(bytes < ETH_ZLEN))
 		bytes = ehea_tx_padded(skb);
-	ehea_tx_post(tx, wqe, skb, be16_to_cpu(wqe->ctrl), bytes);
+	ehea_tx_post(ch, wqe, skb, be16_to_cpu(wqe->ctrl), bytes);
 	if (!ehea_tx_is_settled(ch, skb))
 		ehea_tx_settle(ch, skb);
 	if (unlikely(!keep))
@@ -525,11 +550,17 @@ netdev_tx_t __flatten ehea_start_xmit(struct sk_buff *skb,
 	ehea_tx_clear(wqe);
 	wqe->imm_len = len;
 	ehea_tx_copy(wqe->imm, skb, len);
-	ehea_tx_post(tx, wqe, skb, EHEA_SWQE_IMM, skb->len);
+	ehea_tx_post(ch, wqe, skb, EHEA_SWQE_IMM, skb->len);
 	if (!ehea_tx_is_settled(ch, skb))
 		return ehea_xmit_last(ch, skb);
 	dev_consume_skb_any(skb);
 	return NETDEV_TX_OK;
+}
+
+static noinline netdev_features_t
+ehea_tx_tagged_features(struct sk_buff *skb, netdev_features_t features)
+{
+	return vlan_features_check(skb, features);
 }
 
 /**
@@ -545,7 +576,9 @@ netdev_features_t ehea_features_check(struct sk_buff *skb,
 				      struct net_device *netdev,
 				      netdev_features_t features)
 {
-	return ehea_tx_features(skb, vlan_features_check(skb, features));
+	if (unlikely(skb_vlan_tagged(skb)))
+		features = ehea_tx_tagged_features(skb, features);
+	return ehea_tx_features(skb, features);
 }
 
 /*
@@ -571,14 +604,26 @@ static void ehea_tx_purge(struct ehea_channel *ch)
 	ehea_tx_ring(ch);
 }
 
-static noinline void ehea_tx_flush(struct ehea_channel *ch)
+/**
+ * ehea_tx_flush - have WQEs completed that lie there unsignalled
+ * @ch: channel
+ *
+ * What cannot be done at once is tried again.
+ *
+ * Context: NAPI.
+ */
+void ehea_tx_flush(struct ehea_channel *ch)
 {
-	if (!__netif_tx_trylock(ch->txq)) {
-		mod_timer(&ch->refill, jiffies + EHEA_TX_LAZY_TIME);
+	struct ehea_tx *tx = &ch->tx;
+
+	if (READ_ONCE(tx->head) == READ_ONCE(tx->closed))
 		return;
+	if (__netif_tx_trylock(ch->txq)) {
+		ehea_tx_purge(ch);
+		__netif_tx_unlock(ch->txq);
 	}
-	ehea_tx_purge(ch);
-	__netif_tx_unlock(ch->txq);
+	if (READ_ONCE(tx->head) != READ_ONCE(tx->closed))
+		mod_timer(&ch->refill, jiffies + EHEA_TX_LAZY_TIME);
 }
 
 /**
@@ -594,16 +639,6 @@ void ehea_tx_finish(struct ehea_channel *ch)
 	__netif_tx_unlock_bh(ch->txq);
 }
 
-/* The timer was started when the first of them was posted. */
-static void ehea_tx_flush_stale(struct ehea_channel *ch)
-{
-	struct ehea_tx *tx = &ch->tx;
-
-	if (unlikely(READ_ONCE(tx->head) != READ_ONCE(tx->closed)) &&
-	    !timer_pending(&ch->refill))
-		ehea_tx_flush(ch);
-}
-
 /* Group by group: sums would only be kept in registers that are not there. */
 static void ehea_tx_count_group(struct ehea_tx_stats *stats,
 				const struct ehea_tx_group *group, u32 wqes)
@@ -611,19 +646,18 @@ static void ehea_tx_count_group(struct ehea_tx_stats *stats,
 	u64_stats_update_begin(&stats->syncp);
 	ehea_stats_add(&stats->packets, wqes + group->extra);
 	ehea_stats_add(&stats->bytes, group->bytes);
-	ehea_stats_add(&stats->csum, group->csum);
-	ehea_stats_add(&stats->gso_packets, group->gso);
-	ehea_stats_add(&stats->gso_wire_packets, group->gso_wire);
 	u64_stats_update_end(&stats->syncp);
 }
 
 static void ehea_tx_free_group(struct ehea_tx *tx,
 			       const struct ehea_tx_group *group, int budget)
 {
+	u32 at = tx->skb_tail;
 	unsigned int nr;
 
-	while (tx->skb_tail != group->skb_head)
-		napi_consume_skb(tx->skb[tx->skb_tail++ & tx->mask], budget);
+	for (; at != group->skb_head; at++)
+		napi_consume_skb(tx->skb[at & tx->mask], budget);
+	tx->skb_tail = at;
 	for (nr = 0; unlikely(group->bounces >> nr); nr++)
 		if (group->bounces & BIT(nr))
 			clear_bit(nr, &tx->bounce_busy);
@@ -638,12 +672,12 @@ static void ehea_tx_complete(struct ehea_channel *ch, u32 groups, int budget)
 {
 	struct ehea_tx_stats *stats = &ch->stats->tx;
 	struct ehea_tx *tx = &ch->tx;
-	u32 old = tx->tail, bytes = 0;
+	u32 at = tx->group_tail, end = at + groups;
+	u32 bytes = 0;
 	int woken;
 
-	while (groups--) {
-		const struct ehea_tx_group *group =
-			&tx->group[tx->group_tail++ & tx->mask];
+	for (; at != end; at++) {
+		const struct ehea_tx_group *group = &tx->group[at & tx->mask];
 
 		ehea_tx_free_group(tx, group, budget);
 		ehea_tx_count_group(stats, group, group->head - tx->tail);
@@ -651,8 +685,10 @@ static void ehea_tx_complete(struct ehea_channel *ch, u32 groups, int budget)
 		/* The slots are the producer's once it sees this. */
 		smp_store_release(&tx->tail, group->head);
 	}
+	tx->group_tail = end;
 
-	woken = __netif_txq_completed_wake(ch->txq, tx->tail - old, bytes,
+	/* How many WQEs they were matters to nobody. */
+	woken = __netif_txq_completed_wake(ch->txq, 1, bytes,
 					   ehea_tx_room(tx),
 					   ehea_tx_wake_at(tx),
 					   !ehea_tx_may_wake(ch));
@@ -688,16 +724,23 @@ static void ehea_tx_ack(struct ehea_channel *ch, u32 cqes)
 	tx->unacked = 0;
 }
 
-/* Look at completions, of which there is at least one. */
-static noinline __flatten void ehea_tx_reap(struct ehea_channel *ch, int budget)
+/**
+ * ehea_tx_clean - free frames that were sent
+ * @ch: channel; there is at least one completion
+ * @budget: of NAPI; 0 when netpoll calls
+ *
+ * Context: NAPI.
+ */
+void __flatten ehea_tx_clean(struct ehea_channel *ch, int budget)
 {
 	struct ehea_ring *ring = &ch->send_cq.ring;
 	u32 cqes = 0, groups = 0, errors = 0, bad = 0;
 	struct ehea_tx *tx = &ch->tx;
-	struct ehea_cqe *cqe;
 	u32 more;
 
-	while (cqes < ring->slots && (cqe = ehea_ring_peek_cqe(ring))) {
+	do {
+		const struct ehea_cqe *cqe = ehea_ring_cqe(ring);
+
 		more = ehea_cqe_group(cqe, tx->mask, tx->group_tail + groups,
 				      READ_ONCE(tx->group_head));
 		if (unlikely(!more))
@@ -705,33 +748,17 @@ static noinline __flatten void ehea_tx_reap(struct ehea_channel *ch, int budget)
 		if (unlikely(cqe->status & cpu_to_be16(EHEA_CQE_TX_RESET)))
 			errors++;
 		groups += more;
-		cqes++;
 		ehea_ring_advance(ring);
-	}
+	} while (++cqes < ring->slots && ehea_ring_pending(ring));
 	/* Not before they are read: see ehea_take_fired(). */
 	atomic_set(&ch->send_fired, EHEA_FIRED);
 	ehea_tx_ack(ch, cqes);
+	if (unlikely(errors || bad))
+		ehea_tx_count_errors(ch, errors, bad);
 	if (likely(groups)) {
 		smp_rmb(); /* read groups after group_head, as written */
 		ehea_tx_complete(ch, groups, budget);
 	}
-	if (unlikely(errors || bad))
-		ehea_tx_count_errors(ch, errors, bad);
-}
-
-/**
- * ehea_tx_clean - free frames that were sent
- * @ch: channel
- * @budget: of NAPI; 0 when netpoll calls
- *
- * Context: NAPI.
- */
-void ehea_tx_clean(struct ehea_channel *ch, int budget)
-{
-	if (ehea_tx_pending(ch))
-		ehea_tx_reap(ch, budget);
-	if (budget)
-		ehea_tx_flush_stale(ch);
 }
 
 /**
@@ -826,16 +853,17 @@ int ehea_tx_create(struct ehea_channel *ch)
 	u32 slots = ch->qp.ring[EHEA_SQ].slots;
 	struct ehea_tx *tx = &ch->tx;
 	unsigned int i;
+	u32 cqes;
 
 	tx->wqe = ch->qp.ring[EHEA_SQ].base;
 	tx->mask = slots - 1;
-	/* Each may complete with a CQE, which the CQ must have room for. */
-	tx->entries = min(ch->qp.entries[EHEA_SQ], ch->send_cq.ring.slots - 1);
+	/* Each may complete with a CQE, which there must be room for. */
+	cqes = ch->send_cq.ring.slots;
+	tx->ack_batch = max(cqes / EHEA_TX_ACK_PART, 1U);
+	tx->entries = min(ch->qp.entries[EHEA_SQ], cqes - tx->ack_batch);
 	/* Until ehea_port_begin(), where BQL starts anew. */
 	tx->quiet = true;
 	ehea_tx_set_frames(ch, EHEA_TX_FRAMES_MAX);
-	tx->ack_batch = clamp(ch->send_cq.ring.slots - tx->entries, 1U,
-			      tx->entries / 4);
 
 	tx->skb = kvcalloc(slots, sizeof(*tx->skb), GFP_KERNEL);
 	tx->group = kvcalloc(slots, sizeof(*tx->group), GFP_KERNEL);

@@ -42,6 +42,8 @@ static void ehea_fake_ring(struct kunit *test, struct ehea_ring *ring,
 				   GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, ring->base);
 	ring->slots = EHEA_FAKE_SLOTS;
+	ring->end = ring->base + EHEA_FAKE_SLOTS * entry_size;
+	ring->next = ring->base;
 	ring->entry_size = entry_size;
 	ring->valid = EHEA_CQE_VALID;
 }
@@ -262,22 +264,15 @@ struct page *ehea_fake_page(struct kunit *test)
 /* The slot @ahead of the reader; it gets a valid bit that counts. */
 static struct ehea_cqe *ehea_fake_cqe(struct ehea_ring *ring)
 {
-	u32 pos = ring->pos;
-	u8 valid = ring->valid;
+	struct ehea_ring ahead = *ring;
 	struct ehea_cqe *cqe;
 
 	/* Behind those that were written but not read. */
-	for (;;) {
-		cqe = ehea_ring_entry(ring, pos);
-		if ((cqe->valid ^ valid) & EHEA_CQE_VALID)
-			break;
-		if (++pos == ring->slots) {
-			pos = 0;
-			valid ^= EHEA_CQE_VALID;
-		}
-	}
+	while (ehea_ring_pending(&ahead))
+		ehea_ring_advance(&ahead);
+	cqe = ahead.next;
 	memset(cqe, 0, sizeof(*cqe));
-	cqe->valid = valid;
+	cqe->valid = ahead.valid;
 	return cqe;
 }
 

@@ -36,7 +36,15 @@ static netdev_tx_t send(struct ehea_fake *fake, struct sk_buff *skb, bool more)
 static void clean(struct ehea_fake *fake)
 {
 	local_bh_disable();
-	ehea_tx_clean(fake->ch, 64);
+	if (ehea_tx_pending(fake->ch))
+		ehea_tx_clean(fake->ch, 64);
+	local_bh_enable();
+}
+
+static void flush(struct ehea_fake *fake)
+{
+	local_bh_disable();
+	ehea_tx_flush(fake->ch);
 	local_bh_enable();
 }
 
@@ -185,8 +193,8 @@ static void ehea_tx_gso_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, count(&fake->ch->stats->tx.packets), 4);
 	KUNIT_EXPECT_EQ(test, count(&fake->ch->stats->tx.bytes),
 			4500 + 4 * 54);
-	KUNIT_EXPECT_EQ(test, count(&fake->ch->stats->tx.gso_packets), 1);
-	KUNIT_EXPECT_EQ(test, count(&fake->ch->stats->tx.csum), 1);
+	KUNIT_EXPECT_EQ(test, count(&fake->ch->stats->xmit.gso_packets), 1);
+	KUNIT_EXPECT_EQ(test, count(&fake->ch->stats->xmit.csum), 1);
 	kfree_skb(skb);
 }
 
@@ -273,13 +281,19 @@ static void ehea_tx_lazy_test(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, last_ctrl(fake) & EHEA_SWQE_SIGNALLED);
 
 	/* The last ones are flushed when they have lain long enough. */
-	mod_timer(&fake->ch->refill, jiffies + 60 * HZ);
 	send_one(test, fake, 60, false);
 	clean(fake);
 	KUNIT_EXPECT_EQ(test, tx->head, tx->closed + 1);
 	doorbell(fake);
+	/* Not while somebody sends: then somewhat later. */
 	timer_delete(&fake->ch->refill);
-	clean(fake);
+	fake->refills = 0;
+	__netif_tx_lock_bh(fake->ch->txq);
+	flush(fake);
+	__netif_tx_unlock_bh(fake->ch->txq);
+	KUNIT_EXPECT_EQ(test, tx->head, tx->closed + 1);
+	KUNIT_EXPECT_TRUE(test, ehea_fake_will_poll(fake));
+	flush(fake);
 	KUNIT_EXPECT_EQ(test, tx->head, tx->closed);
 	KUNIT_EXPECT_EQ(test, doorbell(fake), 1);
 	KUNIT_EXPECT_EQ(test, last_ctrl(fake), EHEA_SWQE_PURGE |
