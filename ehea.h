@@ -177,7 +177,7 @@ struct ehea_rx_stats {
 /* A queue's counters outlive it: down, up and reset lose nothing. */
 struct ehea_queue_stats {
 	struct ehea_tx_stats tx ____cacheline_aligned_in_smp;
-	struct ehea_xmit_stats xmit;
+	struct ehea_xmit_stats xmit ____cacheline_aligned_in_smp;
 	struct ehea_rx_stats rx ____cacheline_aligned_in_smp;
 };
 
