@@ -24,7 +24,8 @@ from .profile import FAR, FAR_IP, NEAR_IP, NO_IP, NO_MAC, Machine
 FRAMES = 20000
 RX_FRAMES = 5 * FRAMES          # how many come per interrupt varies
 BURST = 32
-STREAMS, STREAM_MIB = 3, 128    # how one is cut into frames varies
+STREAMS = 3                     # how one is cut into frames varies
+STREAM_MIB = {False: 64, True: 128}     # without and with offload
 TRIPS = 500
 PROFILE_LINES = 60              # and all functions of this driver
 SIZES = (64, 192, 256, 1500, 9000)
@@ -114,11 +115,12 @@ class Workloads:
         kind = "gro" if receive else "tso"
         self.m.guest.sh(f"ethtool -K {self.m.name} {kind} "
                         f"{'on' if offload else 'off'}")
-        command = f"nuttcp {'-r' if receive else '-t'} -n{STREAM_MIB}m {FAR_IP}"
+        mib = STREAM_MIB[offload]
+        command = f"nuttcp {'-r' if receive else '-t'} -n{mib}m {FAR_IP}"
         windows = sorted((self.m.window(command) for _ in range(STREAMS)),
                          key=lambda w: w.driver)
         self.m.guest.sh(f"ethtool -K {self.m.name} {kind} on")
-        return per(windows[STREAMS // 2], STREAM_MIB << 20), \
+        return per(windows[STREAMS // 2], mib << 20), \
             windows[STREAMS // 2]
 
     def round_trip(self):
