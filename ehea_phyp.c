@@ -408,24 +408,30 @@ static int ehea_fw_retry_one(struct ehea_hea *hea, struct ehea_fw_lost *lost)
 }
 
 /*
- * What uses others comes first. If firmware is late with one it is with all,
- * and the caller has to go on; the last try asks for each nevertheless.
+ * If firmware is late with one it is with all, and the caller has to go on;
+ * the last try asks for each nevertheless. Return: false if it was late.
  */
-static void ehea_fw_retry_all(struct ehea_hea *hea, bool last)
+static bool ehea_fw_retry_type(struct ehea_hea *hea, enum ehea_fw_type type,
+			       bool last)
 {
 	struct ehea_fw_lost *lost, *next;
-	enum ehea_fw_type type;
-	int err;
 
 	lockdep_assert_held(&hea->lost_lock);
+	list_for_each_entry_safe(lost, next, &hea->lost, node)
+		if (lost->res.type == type &&
+		    ehea_fw_retry_one(hea, lost) == -ETIMEDOUT && !last)
+			return false;
+	return true;
+}
+
+/* What uses others comes first. */
+static void ehea_fw_retry_all(struct ehea_hea *hea, bool last)
+{
+	enum ehea_fw_type type;
+
 	for (type = 0; type < EHEA_FW_TYPES; type++)
-		list_for_each_entry_safe(lost, next, &hea->lost, node) {
-			if (lost->res.type != type)
-				continue;
-			err = ehea_fw_retry_one(hea, lost);
-			if (err == -ETIMEDOUT && !last)
-				return;
-		}
+		if (!ehea_fw_retry_type(hea, type, last))
+			return;
 }
 
 /* They may be what firmware lacks, or what keeps an LMB from being removed. */
