@@ -19,7 +19,8 @@ from .errors import CaseError
 
 GCOV = "powerpc64-linux-gnu-gcov"
 OUT = cache.CHECKOUT / "out" / "coverage"
-COPY = "cd /sys/kernel/debug/gcov && find . -name '*.gcda' | while read f; " \
+COPY = "mkdir -p /tmp/gcov && cd /sys/kernel/debug/gcov && " \
+    "find . -name '*.gcda' | while read f; " \
     "do mkdir -p /tmp/gcov/${f%/*}; cat $f > /tmp/gcov/$f; done; " \
     "tar -C /tmp/gcov -cf - ."
 
@@ -68,6 +69,8 @@ class Lines:
                         note = name.replace(".gcda", ".gcno")
                         shutil.copy(notes / note, work)
                         found.append(name)
+            if not found:
+                return          # another driver ran
             out = subprocess.run([GCOV, "-b", "--json-format", "--stdout",
                                   *found], cwd=work, check=True,
                                  stdout=subprocess.PIPE,
