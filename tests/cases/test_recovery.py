@@ -87,10 +87,12 @@ def test_qp_error_whose_interrupt_was_lost_is_found_by_a_port_that_only_hears(
     for qp in (1, 0):
         guest.hea.fault("irq=aff,times=1,drop")
         since = _mark(guest)
+        guest.peer().clear()
         sent = guest.hea.port(1)["tx_frames"]
         scene.qp_error(guest, qp)
         assert _took(guest, "QP error", since) < SOON * guest.patience
-        assert guest.hea.port(1)["tx_frames"] == sent
+        assert guest.hea.port(1)["tx_frames"] == sent, \
+            [f.data.hex() for f in guest.peer().matching(lambda f: True)]
         guest.wait_console("port was reset", since=since)
         scene.carrier(guest, name)
         guest.hea.clear_faults()
