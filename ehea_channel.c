@@ -265,8 +265,15 @@ static void ehea_channels_free_irq(struct ehea_channels *set)
 int ehea_request_irq(const struct ehea_eq *eq, irq_handler_t handler,
 		     const char *name, void *arg)
 {
+	unsigned int irq = irq_find_mapping(NULL, eq->ist);
 	int err;
 
+	/* Its mapping would go with a request that fails. */
+	if (irq && irq_has_action(irq)) {
+		dev_err(eq->hea->dev, "%s: interrupt %#x is in use\n", name,
+			eq->ist);
+		return -EIO;
+	}
 	err = ibmebus_request_irq(eq->ist, handler, 0, name, arg);
 	/* The bus leaves the mapping behind when the request fails. */
 	if (err)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Hypervisor calls: traced, checked, given up in time, made good later."""
 
+import re
 import time
 
 import pytest
@@ -63,6 +64,25 @@ def test_answer_that_cannot_be_right_fails_the_open_and_nothing_else(lab):
         guest.hea.clear_faults()
     scene.up(guest)
     scene.both_ways(guest)
+
+
+def test_interrupt_that_is_in_use_is_not_taken_for_another(lab):
+    guest = lab.boot(adapters(ports=1))
+    scene.load(guest)
+    name = guest.netdev()
+    number = int(re.search(r"XIVE-IRQ +(\d+)", guest.sh(
+        "grep ehea-neq /proc/interrupts")).group(1))
+    for after in (0, 1):
+        guest.hea.fault("op=H_ALLOC_HEA_RESOURCE,rtype=eq,times=1,"
+                        f"after={after},corrupt=r9:{number:#x}")
+        assert guest.status(f"ip link set {name} up")
+        guest.hea.clear_faults()
+    scene.up(guest)
+    for up in (False, True):
+        guest.qmp.set_link("n0p0", up)
+        scene.carrier(guest, name, up=up)
+    scene.both_ways(guest)
+    assert "ehea-neq" in guest.read("/proc/interrupts")
 
 
 @pytest.mark.on("power9", faults=("power9-debug",))
