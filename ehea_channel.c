@@ -260,7 +260,8 @@ static void ehea_channels_free_irq(struct ehea_channels *set)
  * @arg: of the handler
  *
  * Context: process, sleeps.
- * Return: 0 or a negative error number, nothing allocated then.
+ * Return: 0, -EIO if firmware gave an interrupt that is in use, or another
+ * negative error number; nothing allocated then.
  */
 int ehea_request_irq(const struct ehea_eq *eq, irq_handler_t handler,
 		     const char *name, void *arg)

@@ -300,7 +300,7 @@ def test_frames_full_of_nonsense_harm_nothing(lab, mode):
     scene.both_ways(guest, count=5)
     lab.tally("frames fuzzed", count)
     drops = guest.hea.port(1)["drops"]
-    assert guest.hea.port(1)["rx_frames"] > count // 100
+    assert guest.hea.port(1)["rx_frames"] > count // (100 if lab.slow else 10)
     # the wire's limits, and nothing that the driver did
     assert scene.driver_stats(guest, name)["resets"] == 0, drops
 

@@ -540,7 +540,10 @@ static void ehea_tx_turned_test(struct kunit *test)
 
 static void ehea_tx_group_test(struct kunit *test)
 {
+	static const u64 bad[] = { 128, 0x80000000, 0xffffffff, 1ULL << 32,
+				   (1ULL << 32) + 5, ~0ULL };
 	struct ehea_cqe cqe = {};
+	int i;
 
 	/* Nothing on its way, nothing to complete. */
 	KUNIT_EXPECT_EQ(test, ehea_cqe_group(&cqe, 127, 0, 0), 0);
@@ -553,12 +556,12 @@ static void ehea_tx_group_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ehea_cqe_group(&cqe, 127, 128 + 3, 128 + 7), 3);
 	/* Positions wrap. */
 	KUNIT_EXPECT_EQ(test, ehea_cqe_group(&cqe, 127, -2, 6), 8);
-	cqe.wr_id = cpu_to_be64(128);
-	KUNIT_EXPECT_EQ(test, ehea_cqe_group(&cqe, 127, 0, 127), 0);
-	cqe.wr_id = cpu_to_be64(1ULL << 32);
-	KUNIT_EXPECT_EQ(test, ehea_cqe_group(&cqe, 127, 0, 127), 0);
-	cqe.wr_id = cpu_to_be64(~0ULL);
-	KUNIT_EXPECT_EQ(test, ehea_cqe_group(&cqe, 127, 0, 127), 0);
+	cqe.wr_id = cpu_to_be64(127);
+	KUNIT_EXPECT_EQ(test, ehea_cqe_group(&cqe, 127, 1, 128), 127);
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		cqe.wr_id = cpu_to_be64(bad[i]);
+		KUNIT_EXPECT_EQ(test, ehea_cqe_group(&cqe, 127, 0, 127), 0);
+	}
 }
 
 static void ehea_tx_bad_cqe_test(struct kunit *test)
