@@ -14,6 +14,9 @@ from ehealab.guest import LMB, adapters
 MOVABLE = "memhp_default_state=online_movable"
 SOON = 1.5              # seconds: the driver looks twice a second
 REFUSED = "op=H_ALLOC_HEA_RESOURCE,rtype=mr,times=0,rc=H_NO_MEM"
+LONG = 1000             # bytes: too many for a slot of RQ1
+NOBODY = "10.0.0.99"
+SLOW_SEND_NS = 800_000_000
 
 
 def _times(guest, pattern, since=0):
@@ -300,6 +303,37 @@ def test_everything_ends_while_firmware_refuses_a_region(lab):
     scene.ready(guest, 2)
     scene.both_ways(guest)
     scene.both_ways(guest, 1)
+
+
+def test_buffers_that_ran_out_without_a_region_are_posted_when_it_is_back(lab):
+    """A slow send queue holds up the end of the old region, and frames go on
+    to come. All are long and none is answered: short ones, sent or received,
+    would have the rings looked at."""
+    def flooded():
+        scene.blind_frames(guest, 0, 200, LONG)
+        return "0" in guest.read(f"/sys/class/net/{name}/carrier")
+
+    guest = lab.boot(adapters(ports=1), append=MOVABLE)
+    name = scene.ready(guest)[0]
+    guest.sh(f"ethtool -G {name} rx 127")
+    scene.both_ways(guest)
+    guest.hea.set("tx-delay-ns", SLOW_SEND_NS)
+    guest.hea.fault(REFUSED)
+    guest.sh(f"ip neigh add {NOBODY} lladdr 52:54:00:00:00:99 dev {name}")
+    sent = guest.hea.port(1)["tx_frames"]
+    pings = guest.job(f"ping -q -s {LONG} -i 0.1 {NOBODY}")
+    guest.hea.wait(lambda h: h.port(1)["tx_frames"] > sent + 2, "pings")
+    guest.mem_plug(1)
+    guest.poll(flooded, "a port that is down", 30)
+    pings.kill()
+    assert scene.dropped(guest)["rq2-empty"]
+    guest.hea.set("tx-delay-ns", 0)
+    guest.hea.clear_faults()
+    scene.carrier(guest, name, timeout=30)
+    got = guest.hea.port(1)["rx_frames"]
+    scene.blind_frames(guest, 0, 1, LONG)
+    guest.hea.wait(lambda h: h.port(1)["rx_frames"] > got, "a long frame")
+    scene.both_ways(guest)
 
 
 @pytest.mark.on("power9", faults=("power7", "power9-debug"))
