@@ -235,8 +235,8 @@ class Lab:
         self.name = _case_name(item.nodeid)
         self.guests = []
         self.long = item.config.getoption("--faults")
-        self.full = self.long and kernel == "plain"
         self.slow = kernel in ("debug", "kcsan")
+        self.full = self.long and not self.slow
         self.seed = item.config.getoption("--seed")
         self._tally = item.user_properties
         self._case = item.originalname
@@ -249,10 +249,10 @@ class Lab:
 
     def amount(self, sample, full):
         """How much to do of what may be done many times: a sample; with
-        --faults all of it, on the slow kernels ten samples."""
+        --faults all of it, on the slow kernels four samples."""
         if self.full:
             return full
-        return min(full, 10 * sample) if self.long else sample
+        return min(full, 4 * sample) if self.long else sample
 
     def tally(self, name, count=1):
         """Count what was injected, for the summary of the run."""

@@ -46,7 +46,7 @@ def test_odd_status_fails_an_open_cleanly_or_does_no_harm(lab):
     for op, count in calls.items():
         sites = [0, *rand.sample(range(1, count), min(2, count - 1))]
         for nth in sites:
-            for status in ODD if lab.long else [rand.choice(ODD)]:
+            for status in ODD if lab.full else [rand.choice(ODD)]:
                 tried += 1
                 guest.hea.fault(f"op={op},after={nth},times=1,rc={status}")
                 opened += _open_and_close(guest, name)
