@@ -13,6 +13,7 @@ not guess from delays: it would send in one of two ways, as chance has it.
 
 import bisect
 import collections
+import contextlib
 
 from ehealab import scene
 from ehealab.guest import Guest, Spec, adapters, artifact
@@ -179,6 +180,15 @@ class Machine:
         ns = f"ip netns exec {FAR} " if far else ""
         return self.window(f"{ns}sh -c 'echo start > {CONTROL}/pgctrl; "
                            "sleep 0.01'")
+
+    @contextlib.contextmanager
+    def gathered(self, interval):
+        """What the far end sends waits until so many microseconds are over."""
+        self.guest.qmp.command("object-add", **{
+            "qom-type": "filter-buffer", "id": "gather", "netdev": "far",
+            "queue": "rx", "interval": interval})
+        yield
+        self.guest.qmp.command("object-del", id="gather")
 
     @property
     def mac(self):
