@@ -216,7 +216,7 @@ def test_blocks_of_page_cache_being_sent_come_and_go_unharmed(lab):
     receiver checks every word."""
     guest = _boot(lab, net="hub:0", node1=True)
     scene.namespaces(guest)
-    size = 16 if lab.slow else 64
+    size = 4 if lab.slow else 64
     check = guest.ns_job("b", "tcpfile check 5002")
     check.wait_output("ready")
     for _ in range(3):
