@@ -187,8 +187,10 @@ class Machine:
         self.guest.qmp.command("object-add", **{
             "qom-type": "filter-buffer", "id": "gather", "netdev": "far",
             "queue": "rx", "interval": interval})
-        yield
-        self.guest.qmp.command("object-del", id="gather")
+        try:
+            yield
+        finally:
+            self.guest.qmp.command("object-del", id="gather")
 
     @property
     def mac(self):
