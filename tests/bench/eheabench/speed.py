@@ -51,7 +51,7 @@ UNITS = {"tcp_tso_byte": "instructions per byte, driver",
 REARM = ("rq1a", "rq2a", "rq3a", "ep", "n1")
 
 
-def middle(values):
+def trimmed_mean(values):
     """Their mean without the lowest and the highest eighth: now and then a TCP
     stream takes another course than the others."""
     cut = len(values) // 8
@@ -201,7 +201,7 @@ class Speed:
                 runs = [func(load) for _ in range(RUNS.get(name, 1))]
                 figures, window = runs[-1]
                 self.runs[driver].setdefault(name, []).append(
-                    {key: middle([f[key] for f, _ in runs])
+                    {key: trimmed_mean([f[key] for f, _ in runs])
                      for key in figures})
         except FAILED as err:
             self.failed[driver][name] = str(err).splitlines()[0]
@@ -245,7 +245,7 @@ class Speed:
                 clone_skb=FRAMES, burst=BURST, dst_mac=NO_MAC, dst=NO_IP,
                 queue_map_min=queue, queue_map_max=queue)
             once()
-            return [middle([once() for _ in range(RUNS.get(name, 1))])
+            return [trimmed_mean([once() for _ in range(RUNS.get(name, 1))])
                     for _ in range(self.opts.repeats)]
 
     @staticmethod
@@ -329,7 +329,7 @@ def memory_of(guest, name, page):
 def mean_memory_of(guest, name, page):
     """The mean of some opens: what the kernel keeps for itself varies."""
     runs = [memory_of(guest, name, page) for _ in range(RUNS["static"])]
-    return {key: middle([m[key] for m in runs]) for key in runs[0]}
+    return {key: trimmed_mean([m[key] for m in runs]) for key in runs[0]}
 
 
 CHANGES = {"open": "ip link set {0} up",
