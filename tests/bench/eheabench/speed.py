@@ -25,9 +25,9 @@ FRAMES = 20000
 RX_FRAMES = 5 * FRAMES
 BURST = 32
 STREAM_MIB = {False: 64, True: 128}     # without and with offload
-GATHER_US = 700
+GATHER_US = 1400
 RUNS = {"tcp_tx_tso": 9, "tcp_tx_plain": 3, "tcp_rx_gro": 3, "tcp_rx_plain": 3,
-        "rx64_gathered": 18, "scale_1q1c": 20, "scale_4q4c": 20,
+        "rx64_gathered": 9, "scale_1q1c": 20, "scale_4q4c": 20,
         "static": 5}            # or 1
 TRIPS = 500
 LOOKS = 12                      # at the guest's free memory
