@@ -194,7 +194,9 @@ def test_what_comes_late_twice_or_never_delivers_nothing_twice(lab):
     guest = lab.boot(adapters(ports=2))
     guest.allow += ["NETDEV WATCHDOG"]
     scene.ready(guest, 2)
-    with scene.routed_traffic(guest, 500, size=600) as traffic:
+    # a guest that never comes to rest only polls, and takes no interrupts
+    rate = 400 / guest.patience
+    with scene.routed_traffic(guest, rate, size=600) as traffic:
         for n, (rule, _) in enumerate(UNTIMELY):
             traffic.stretch(f"rule {n}")
             guest.hea.fault(rule)
