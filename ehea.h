@@ -93,7 +93,6 @@ struct ehea_region {
  * @frags: where a fragment was; likewise
  * @pages: where a page of buffers for RQ2 or RQ3 was; &ehea_rq.lock
  * @sq_mark: WQEs posted to the SQ when the view was replaced
- * @rq_mark: WQEs posted to RQ2 and RQ3 by then
  */
 struct ehea_view {
 	const struct ehea_busmap *map;
@@ -107,7 +106,6 @@ struct ehea_view {
 	struct ehea_spot frags;
 	struct ehea_spot pages[2];
 	u32 sq_mark;
-	u32 rq_mark[2];
 };
 
 /**
@@ -647,7 +645,6 @@ void ehea_rx_fill(struct ehea_channel *ch);
 void ehea_rx_destroy(struct ehea_channel *ch);
 int ehea_rx_poll(struct ehea_channel *ch, int budget);
 void ehea_rx_refill(struct ehea_channel *ch);
-void ehea_rx_mark(struct ehea_channel *ch, struct ehea_view *view);
 bool ehea_rx_turned(const struct ehea_channel *ch,
 		    const struct ehea_view *view);
 int ehea_rx_rekey(struct ehea_channel *ch, const struct ehea_view *view);

@@ -15,8 +15,11 @@
 #include "ehea.h"
 #include "ehea_trace.h"
 
-/* Replaced MRs that may linger on idle channels before these are paused. */
-#define EHEA_MAX_REGIONS	4
+/*
+ * MRs that may live before channels are paused to free the replaced ones. A
+ * ring of the default size is refilled by quarters: its buffers name five.
+ */
+#define EHEA_MAX_REGIONS	8
 
 /*
  * How long frames that were sent may take before their QP is given up. So many
@@ -204,7 +207,6 @@ static void ehea_views_publish(struct ehea_adapter *adapter,
 			continue;
 		old = list_last_entry(&ch->old_views, struct ehea_view, node);
 		ehea_tx_mark(ch, old);
-		ehea_rx_mark(ch, old);
 		set_bit(EHEA_CHORE_TURN, &ch->chores);
 	}
 }
@@ -243,8 +245,10 @@ void ehea_region_reap(struct ehea_adapter *adapter)
 {
 	struct ehea_channel *ch;
 
-	list_for_each_entry(ch, &adapter->channels, node)
+	list_for_each_entry(ch, &adapter->channels, node) {
 		ehea_channel_reap(adapter, ch);
+		cond_resched();
+	}
 	ehea_region_free_unused(adapter);
 }
 
@@ -490,6 +494,7 @@ static int ehea_region_switch(struct ehea_adapter *adapter,
 
 	if (list_empty(&adapter->regions))
 		return ehea_region_replace(adapter, map, NULL);
+	ehea_region_reap(adapter);
 	if (ehea_region_count(adapter) >= EHEA_MAX_REGIONS)
 		ehea_region_turn_over(adapter);
 

@@ -668,43 +668,35 @@ void ehea_rx_fill(struct ehea_channel *ch)
 	local_bh_enable();
 }
 
+/* NAPI may post a buffer meanwhile, but never under a replaced key. */
+static bool ehea_rq_names(const struct ehea_rq *rq, __be32 lkey)
+{
+	u32 slot;
+
+	for (slot = 0; slot <= rq->mask; slot++)
+		if (READ_ONCE(rq->buf[slot]) &&
+		    READ_ONCE(rq->wqe[slot].sge[0].lkey) == lkey)
+			return true;
+	return false;
+}
+
 /**
- * ehea_rx_mark - note which WQEs may name the key of a replaced view
+ * ehea_rx_turned - does no posted buffer name a replaced view's key any more?
  * @ch: channel
  * @view: replaced, at least one RCU grace period ago
  *
- * Context: any.
- */
-void ehea_rx_mark(struct ehea_channel *ch, struct ehea_view *view)
-{
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(ch->rq); i++)
-		view->rq_mark[i] = READ_ONCE(ch->rq[i].head);
-}
-
-static bool ehea_rq_turned(const struct ehea_rq *rq, u32 mark)
-{
-	/* Every slot was written anew, or none is posted. */
-	return READ_ONCE(rq->head) - mark > rq->mask ||
-	       READ_ONCE(rq->free) == rq->want;
-}
-
-/**
- * ehea_rx_turned - have all buffers been used that may name a replaced view's
- *	key
- * @ch: channel
- * @view: replaced view
+ * Looks at all slots: a view under which nothing was posted, because buffers
+ * of that size are not used just now, must not keep its MR.
  *
- * Context: any.
- * Return: true if they have.
+ * Context: process.
+ * Return: true if none does.
  */
 bool ehea_rx_turned(const struct ehea_channel *ch, const struct ehea_view *view)
 {
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(ch->rq); i++)
-		if (!ehea_rq_turned(&ch->rq[i], view->rq_mark[i]))
+		if (ehea_rq_names(&ch->rq[i], view->recv_lkey))
 			return false;
 	return true;
 }

@@ -20,6 +20,7 @@ INJECT = "/sys/kernel/debug/notifier-error-inject/memory/actions"
 both = pytest.mark.on("power7", "power9")
 # frames per second, each way
 RATE, SLOW_RATE = 1000, 500
+BATCH = 256     # buffers posted at a time
 
 
 def _registrations(guest, adapter=0):
@@ -34,7 +35,13 @@ def _boot(lab, ports=2, append=MOVABLE, net="peer", count=1, **fields):
     return guest
 
 
-def _routed(lab, rate, change, props=None, **fields):
+def _forwarded(guest, count):
+    """Wait until so many frames more have come through the guest."""
+    want = guest.hea.port(2)["tx_frames"] + count
+    guest.hea.wait(lambda h: h.port(2)["tx_frames"] > want, "frames")
+
+
+def _routed(lab, rate, change, props=None, size=200, **fields):
     """Run a change under traffic; returns the guest and the number of lost
     frames: those that the adapter counted at a paused queue, and no other."""
     rate = min(rate, SLOW_RATE) if lab.slow else rate
@@ -42,14 +49,12 @@ def _routed(lab, rate, change, props=None, **fields):
     for port in (0, 1):
         scene.up(guest, port)
     before = scene.dropped(guest)
-    with scene.routed_traffic(guest, rate) as traffic:
-        guest.hea.wait(lambda h: h.port(2)["tx_frames"] > rate // 4, "traffic")
+    with scene.routed_traffic(guest, rate, size) as traffic:
+        _forwarded(guest, rate // 4)
         traffic.stretch("change")
         change(guest)
         traffic.stretch("after")
-        sent = guest.hea.port(2)["tx_frames"]
-        guest.hea.wait(lambda h: h.port(2)["tx_frames"] > sent + rate // 4,
-                       "traffic after the change")
+        _forwarded(guest, rate // 4)
     drops = scene.dropped(guest) - before
     assert scene.lost(traffic) == drops["qp-disabled"], drops
     assert set(drops) <= {"qp-disabled"}, drops
@@ -549,6 +554,43 @@ def test_long_busy_firmware_delays_a_change_but_loses_no_frame(lab):
     assert lost == 0
 
 
+@pytest.mark.parametrize("size", [80, 1000])
+def test_adds_one_after_the_other_pause_no_queue(lab, size):
+    """Each is a registration of its own. Frames of 80 bytes use up none of the
+    buffers in RQ2, which name the first region for as long as they live."""
+    def change(guest):
+        pauses = guest.hea.stats()["qp_pauses"]["count"]
+        before = _registrations(guest)
+        for count in range(1, 13):
+            guest.mem_add(1)
+            scene.settled(guest)
+            assert _registrations(guest) >= before + count
+            if size == 80:
+                assert guest.hea.resources()["mr"] <= 3
+        assert guest.hea.stats()["qp_pauses"]["count"] == pauses
+
+    _, lost = _routed(lab, RATE, change, size=size)
+    assert lost == 0
+
+
+def test_buffers_of_a_long_ring_hold_eight_regions_at_most(lab):
+    """Each add finds buffers in it that were posted before the one before."""
+    def change(guest):
+        for port in (0, 1):
+            guest.sh(f"ethtool -G {guest.netdev(port)} rx 16383")
+        pauses = guest.hea.stats()["qp_pauses"]["count"]
+        counts = []
+        for _ in range(9):
+            guest.mem_add(1)
+            scene.settled(guest)
+            counts.append(guest.hea.resources()["mr"])
+            _forwarded(guest, BATCH)
+        assert max(counts) == counts[6] == 8, counts
+        assert guest.hea.stats()["qp_pauses"]["count"] > pauses
+
+    _routed(lab, RATE, change, size=1000)
+
+
 def test_memory_comes_in_single_lmb_requests_under_traffic(lab):
     """Eight requests of one LMB each, as fast as the guest takes them."""
     def change(guest):
@@ -560,4 +602,4 @@ def test_memory_comes_in_single_lmb_requests_under_traffic(lab):
     assert lost == 0
     # old ones may live until their last receive buffer has been used, but
     # firmware has few
-    assert guest.hea.resources()["mr"] <= 4
+    assert guest.hea.resources()["mr"] <= 8

@@ -488,24 +488,25 @@ static void ehea_rx_rekey_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ehea_rx_rekey(fake->ch, &fake->view), -EFAULT);
 }
 
-/* A view is out of use once every buffer was replaced. */
+/* A view is out of use once no posted buffer names its key. */
 static void ehea_rx_turned_test(struct kunit *test)
 {
 	struct ehea_fake *fake = ehea_fake_create(test);
-	struct ehea_view old = {};
-	u32 mask = fake->ch->rq[0].mask;
+	struct ehea_view old = { .recv_lkey = fake->view.recv_lkey };
+	struct ehea_view unused = { .recv_lkey = cpu_to_be32(0x77) };
 	u32 i;
 
-	ehea_rx_mark(fake->ch, &old);
-	for (i = 0; i < 2 * EHEA_FAKE_SLOTS; i++) {
+	fake->view.recv_lkey = cpu_to_be32(0x99);
+	KUNIT_EXPECT_TRUE(test, ehea_rx_turned(fake->ch, &unused));
+	for (i = 0; i < fake->ch->rq[0].want; i++) {
 		KUNIT_EXPECT_FALSE(test, ehea_rx_turned(fake->ch, &old));
-		ehea_fake_recv_cqe(fake, EHEA_RQ2, i & mask, 1000, 1);
+		ehea_fake_recv_cqe(fake, EHEA_RQ2, i, 1000, 1);
 		poll(fake);
 	}
 	/* RQ3's have not moved. */
-	KUNIT_EXPECT_FALSE(test, ehea_rx_turned(fake->ch, &old));
-	for (i = 0; i < 2 * EHEA_FAKE_SLOTS; i++) {
-		ehea_fake_recv_cqe(fake, EHEA_RQ3, i & mask, 1000, 1);
+	for (i = 0; i < fake->ch->rq[1].want; i++) {
+		KUNIT_EXPECT_FALSE(test, ehea_rx_turned(fake->ch, &old));
+		ehea_fake_recv_cqe(fake, EHEA_RQ3, i, 1000, 1);
 		poll(fake);
 	}
 	KUNIT_EXPECT_TRUE(test, ehea_rx_turned(fake->ch, &old));
