@@ -294,8 +294,14 @@ struct ehea_rq {
 	spinlock_t lock;	/* excludes posting from re-keying */
 };
 
-/* How often a CQ that had completions is armed. */
-#define EHEA_FIRED		2
+/*
+ * CQs that had completions are armed twice: the event after an arming may tell
+ * of completions that had been read before it.
+ */
+#define EHEA_FIRED_SEND		(BIT(0) | BIT(2))
+#define EHEA_FIRED_RECV		(BIT(1) | BIT(3))
+#define EHEA_FIRED_ONCE		(BIT(0) | BIT(1))
+#define EHEA_FIRED_SHIFT	2
 
 /**
  * enum ehea_chore - what a poll does beside completions
@@ -324,9 +330,8 @@ enum ehea_chore {
  * @rx_bad: receive completions that made no sense
  * @gap: where a receive completion seems to be missing, or NULL
  * @chores: bitmap of &enum ehea_chore, for the next poll
- * @send_fired: times that @send_cq is to be armed: EHEA_FIRED after
- *	completions were read, less one for each arming
- * @recv_fired: likewise @recv_cq
+ * @fired: CQs to be armed, EHEA_FIRED_ONCE of them when the poll at hand is
+ *	done, the others after the next one
  * @qp: queue pair
  * @send_cq: send completions
  * @recv_cq: event arming of receive completions
@@ -356,8 +361,7 @@ struct ehea_channel {
 	u32 rx_bad;
 	const void *gap;
 	unsigned long chores;
-	atomic_t send_fired;
-	atomic_t recv_fired;
+	atomic_t fired;
 
 	/* Slow path fields follow */
 	struct ehea_qp qp;
@@ -386,6 +390,21 @@ struct ehea_channel {
 static inline bool ehea_tx_pending(const struct ehea_channel *ch)
 {
 	return ehea_ring_pending(&ch->send_cq.ring);
+}
+
+/**
+ * ehea_channel_fired - a CQ is to be armed when nothing more is to be done
+ * @ch: channel
+ * @cq: EHEA_FIRED_SEND or EHEA_FIRED_RECV, whose completions have been read
+ *
+ * What ehea_channel_arm() takes at the same time may stay: then a CQ is armed
+ * once too often, which does no harm.
+ *
+ * Context: NAPI.
+ */
+static inline void ehea_channel_fired(struct ehea_channel *ch, int cq)
+{
+	atomic_set(&ch->fired, atomic_read(&ch->fired) | cq);
 }
 
 /**

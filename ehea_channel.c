@@ -20,15 +20,19 @@
 #define EHEA_RECV_CQES		127
 
 /*
- * Was a CQ's event spent? Perhaps twice: the event after an arming may tell of
- * completions that had been read before it. A poll on another CPU may set the
- * count at any time, but after it has read the completions: if its count is
- * taken here, the CQ is armed after all that it has read, and the ring looked
- * at after that.
+ * Whose events were spent? A poll on another CPU may add to it at any time, but
+ * after it has read the completions: what is taken here of that is armed after
+ * all that it has read, and the ring looked at after that.
  */
-static bool ehea_take_fired(atomic_t *fired)
+static u32 ehea_take_fired(atomic_t *fired)
 {
-	return atomic_dec_if_positive(fired) >= 0;
+	int old = atomic_read(fired);
+
+	/* A write to the adapter, which is ordered, follows. */
+	while (!atomic_try_cmpxchg_relaxed(fired, &old,
+					   old >> EHEA_FIRED_SHIFT))
+		;
+	return old & EHEA_FIRED_ONCE;
 }
 
 /*
@@ -38,8 +42,9 @@ static bool ehea_take_fired(atomic_t *fired)
  */
 static void ehea_channel_arm(struct ehea_channel *ch)
 {
-	bool send = ehea_take_fired(&ch->send_fired);
-	bool recv = ehea_take_fired(&ch->recv_fired);
+	u32 fired = ehea_take_fired(&ch->fired);
+	bool send = fired & EHEA_FIRED_SEND;
+	bool recv = fired & EHEA_FIRED_RECV;
 
 	if (send)
 		ehea_cq_arm(&ch->send_cq);
@@ -427,8 +432,7 @@ static int ehea_channel_start(struct ehea_channel *ch)
 		goto free_irq;
 
 	/* The first poll arms the CQs. */
-	atomic_set(&ch->send_fired, EHEA_FIRED);
-	atomic_set(&ch->recv_fired, EHEA_FIRED);
+	atomic_set(&ch->fired, EHEA_FIRED_SEND | EHEA_FIRED_RECV);
 	local_bh_disable();
 	napi_schedule(&ch->napi);
 	local_bh_enable();

@@ -637,8 +637,7 @@ int __flatten ehea_rx_poll(struct ehea_channel *ch, int budget)
 {
 	u32 work = ehea_rx_frames(ch, budget);
 
-	/* Not before they are read: see ehea_take_fired(). */
-	atomic_set(&ch->recv_fired, EHEA_FIRED);
+	ehea_channel_fired(ch, EHEA_FIRED_RECV);
 	ehea_rx_give_back(ch, work);
 	ehea_rx_refill(ch);
 	return work;

@@ -286,10 +286,10 @@ static int ehea_tx_write_gso(struct ehea_channel *ch, struct ehea_view *view,
 	/* ehea_features_check() sees to it, but not everyone asks it. */
 	if (unlikely(hdr > EHEA_SWQE_MIXED_IMM_MAX || hdr > skb_headlen(skb)))
 		return -EMSGSIZE;
-	memcpy(wqe->mixed.imm, skb->data, hdr);
-	wqe->imm_len = hdr;
 	wqe->mss = cpu_to_be16(skb_shinfo(skb)->gso_size);
+	wqe->imm_len = hdr;
 	wqe->ctrl = cpu_to_be16(EHEA_SWQE_TSO | EHEA_SWQE_IMM | EHEA_SWQE_SGL);
+	memcpy(wqe->mixed.imm, skb->data, hdr);
 	return ehea_tx_describe(ch, view, wqe, skb, hdr);
 }
 
@@ -376,16 +376,15 @@ static void ehea_tx_post(struct ehea_channel *ch, struct ehea_swqe *wqe,
 	WRITE_ONCE(tx->head, tx->head + 1);
 }
 
-/*
- * Count segments of a frame with @hdr bytes of headers. Return: bytes that they
- * are more than the frame.
- */
+/* Count segments of a frame. Return: bytes that they are more than it. */
 static u32 ehea_tx_count_gso(struct ehea_channel *ch,
-			     const struct sk_buff *skb, u32 hdr)
+			     const struct ehea_swqe *wqe,
+			     const struct sk_buff *skb)
 {
 	struct ehea_xmit_stats *stats = &ch->stats->xmit;
 	u32 tag = skb_vlan_tag_present(skb) ? VLAN_HLEN : 0;
-	u32 mss = skb_shinfo(skb)->gso_size;
+	u32 mss = be16_to_cpu(wqe->mss);
+	u32 hdr = wqe->imm_len;
 	u32 segs = DIV_ROUND_UP(skb->len - hdr, mss);
 	u32 last = skb->len - (segs - 1) * mss + tag;
 
@@ -430,6 +429,15 @@ static noinline void ehea_tx_settle(struct ehea_channel *ch,
 		ehea_tx_kick(ch);
 }
 
+/* The adapter has all of a frame that was copied. */
+static noinline netdev_tx_t ehea_xmit_last(struct ehea_channel *ch,
+					   struct sk_buff *skb)
+{
+	ehea_tx_settle(ch, skb);
+	dev_consume_skb_any(skb);
+	return NETDEV_TX_OK;
+}
+
 /* Any other than a small frame. Most do not fit into their WQE. */
 static noinline __flatten netdev_tx_t ehea_xmit_large(struct ehea_channel *ch,
 						      struct ehea_view *view,
@@ -451,14 +459,14 @@ static noinline __flatten netdev_tx_t ehea_xmit_large(struct ehea_channel *ch,
 		tx->skb[tx->skb_head++ & tx->mask] = skb;
 	}
 	if (wqe->ctrl & cpu_to_be16(EHEA_SWQE_TSO))
-		bytes += ehea_tx_count_gso(ch, skb, wqe->imm_len);
+		bytes += ehea_tx_count_gso(ch, wqe, skb);
 	else if (unlikely(bytes < ETH_ZLEN))
 		bytes = ehea_tx_padded(skb);
 	ehea_tx_post(ch, wqe, skb, be16_to_cpu(wqe->ctrl), bytes);
+	if (unlikely(!keep))
+		return ehea_xmit_last(ch, skb);
 	if (!ehea_tx_is_settled(ch, skb))
 		ehea_tx_settle(ch, skb);
-	if (unlikely(!keep))
-		dev_consume_skb_any(skb);
 	return NETDEV_TX_OK;
 }
 
@@ -490,15 +498,6 @@ static void ehea_tx_copy(u8 *imm, const struct sk_buff *skb, u32 len)
 		memcpy(imm + at, data + at, EHEA_TX_NEXT_PIECE);
 	at = skb->len - EHEA_TX_NEXT_PIECE;
 	memcpy(imm + at, skb->data + at, EHEA_TX_NEXT_PIECE);
-}
-
-/* The adapter has all of a small frame. */
-static noinline netdev_tx_t ehea_xmit_last(struct ehea_channel *ch,
-					   struct sk_buff *skb)
-{
-	ehea_tx_settle(ch, skb);
-	dev_consume_skb_any(skb);
-	return NETDEV_TX_OK;
 }
 
 static struct ehea_channel *ehea_tx_channel(const struct net_device *netdev,
@@ -560,7 +559,7 @@ netdev_tx_t __flatten ehea_start_xmit(struct sk_buff *skb,
 static noinline netdev_features_t
 ehea_tx_tagged_features(struct sk_buff *skb, netdev_features_t features)
 {
-	return vlan_features_check(skb, features);
+	return ehea_tx_features(skb, vlan_features_check(skb, features));
 }
 
 /**
@@ -577,7 +576,7 @@ netdev_features_t ehea_features_check(struct sk_buff *skb,
 				      netdev_features_t features)
 {
 	if (unlikely(skb_vlan_tagged(skb)))
-		features = ehea_tx_tagged_features(skb, features);
+		return ehea_tx_tagged_features(skb, features);
 	return ehea_tx_features(skb, features);
 }
 
@@ -750,8 +749,7 @@ void __flatten ehea_tx_clean(struct ehea_channel *ch, int budget)
 		groups += more;
 		ehea_ring_advance(ring);
 	} while (++cqes < ring->slots && ehea_ring_pending(ring));
-	/* Not before they are read: see ehea_take_fired(). */
-	atomic_set(&ch->send_fired, EHEA_FIRED);
+	ehea_channel_fired(ch, EHEA_FIRED_SEND);
 	ehea_tx_ack(ch, cqes);
 	if (unlikely(errors || bad))
 		ehea_tx_count_errors(ch, errors, bad);
