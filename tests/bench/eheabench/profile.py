@@ -75,6 +75,12 @@ class Window:
             self.functions[(module, name)] += count
             self.modules[module] += count
 
+    def subtract(self, other):
+        """Leave out what another window took."""
+        self.functions.subtract(other.functions)
+        self.modules.subtract(other.modules)
+        self.total -= other.total
+
     @property
     def driver(self):
         """Instructions in the driver's module."""
