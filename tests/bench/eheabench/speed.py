@@ -58,6 +58,12 @@ def trimmed_mean(values):
     return fmean(sorted(values)[cut:len(values) - cut])
 
 
+def usual(runs, mean):
+    """The run that is nearest to the mean: its profile is kept."""
+    return min(runs,
+               key=lambda run: abs(run[0]["driver"] - mean["driver"]))
+
+
 def per(window, count):
     """The figures of a window, per frame or byte."""
     count = count or 1
@@ -199,10 +205,10 @@ class Speed:
             func(load)          # once to warm up
             for _ in range(self.opts.repeats):
                 runs = [func(load) for _ in range(RUNS.get(name, 1))]
-                figures, window = runs[-1]
-                self.runs[driver].setdefault(name, []).append(
-                    {key: trimmed_mean([f[key] for f, _ in runs])
-                     for key in figures})
+                mean = {key: trimmed_mean([f[key] for f, _ in runs])
+                        for key in runs[0][0]}
+                self.runs[driver].setdefault(name, []).append(mean)
+                figures, window = usual(runs, mean)
         except FAILED as err:
             self.failed[driver][name] = str(err).splitlines()[0]
             say(f"{name}, {NAMES[driver]}: {self.failed[driver][name]}")
