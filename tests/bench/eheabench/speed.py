@@ -52,9 +52,9 @@ REARM = ("rq1a", "rq2a", "rq3a", "ep", "n1")
 
 
 def trimmed_mean(values):
-    """Their mean without the lowest and the highest eighth: now and then a TCP
-    stream takes another course than the others."""
-    cut = len(values) // 8
+    """Their mean without the lowest and the highest three eighths: now and then
+    a TCP stream takes another course than the others, at half the cost."""
+    cut = len(values) * 3 // 8
     return fmean(sorted(values)[cut:len(values) - cut])
 
 
