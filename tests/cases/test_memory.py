@@ -602,4 +602,4 @@ def test_memory_comes_in_single_lmb_requests_under_traffic(lab):
     assert lost == 0
     # old ones may live until their last receive buffer has been used, but
     # firmware has few
-    assert guest.hea.resources()["mr"] <= 8
+    assert guest.hea.resources()["mr"] <= 4
